@@ -1,0 +1,1 @@
+"""Where rows go: one SQL schema, reached by one of several transports."""

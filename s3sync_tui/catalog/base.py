@@ -1,0 +1,91 @@
+"""The Catalog protocol: all that the engine knows about where rows go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from s3sync_tui.model import (
+    Difference,
+    KeyRange,
+    ObjectPage,
+    RangeDigest,
+    Rows,
+    RunRequest,
+    RunResult,
+    RunStats,
+    RunTicket,
+)
+
+
+class Catalog(Protocol):
+    """One table of images and what belongs to it.
+
+    Every method retries what a moment's wait can mend, and raises
+    :class:`~s3sync_tui.errors.CatalogError` for the rest.
+    """
+
+    description: str
+    """For people: where this is, without secrets."""
+
+    async def open(self) -> None:
+        """Connect and verify the schema.
+
+        Raises :class:`~s3sync_tui.errors.SchemaError` where it is missing, old
+        or damaged.
+        """
+
+    async def close(self) -> None:
+        """Release connections."""
+
+    async def now(self) -> datetime:
+        """The database's clock, by which leases and rows are dated."""
+
+    async def count_images(self) -> int:
+        """Rows in the table and its archive, from the kept counts."""
+
+    async def begin_run(self, request: RunRequest) -> RunTicket:
+        """Take the lease, mark dead runs, write the run's row: all or nothing.
+
+        Raises :class:`~s3sync_tui.errors.LeaseHeld`.
+        """
+
+    async def renew_lease(self, run_id: int, lease_seconds: int, stats: RunStats) -> None:
+        """Keep the lease and store progress for onlookers.
+
+        Raises :class:`~s3sync_tui.errors.LeaseLost`.
+        """
+
+    async def finish_run(self, run_id: int, result: RunResult) -> None:
+        """Write the final state and give the lease back."""
+
+    async def split_points(self, span: KeyRange, parts: int) -> list[str]:
+        """Keys that cut ``span`` into about ``parts`` ranges of equal rows,
+        from the table's statistics; empty where there are none."""
+
+    async def range_digests(self, spans: Sequence[KeyRange]) -> list[RangeDigest]:
+        """What the catalog holds in each of ``spans``, in their order."""
+
+    async def compare(self, page: ObjectPage, *, started_at: datetime) -> Difference:
+        """How ``page`` and the catalog differ. Rows created after ``started_at``
+        are never called gone: the page may be older than they are."""
+
+    async def mark_gone(self, page: ObjectPage, *, run_id: int, started_at: datetime) -> int:
+        """Set ``missing_since`` on the rows of ``page.span`` that it does not
+        name; returns how many."""
+
+    async def insert_batch(self, run_id: int, batch: int, rows: Rows) -> int:
+        """Insert the rows that are not there yet; returns how many were.
+
+        ``batch`` is unique within the run: a repeated call with the same number
+        (after an answer was lost) changes nothing and returns the first result.
+        Raises :class:`~s3sync_tui.errors.LeaseLost`.
+        """
+
+    async def update_batch(self, run_id: int, batch: int, rows: Rows) -> int:
+        """Update the rows whose etag or size differs, or that were marked
+        missing; returns how many. Otherwise as :meth:`insert_batch`."""
+
+    async def vacuum(self) -> None:
+        """Refresh statistics and visibility after a bulk load, where permitted."""

@@ -1,0 +1,86 @@
+"""Everything that can go wrong, said in words an operator can act on.
+
+Each error carries the exit code of its kind; the table is in the README.
+"""
+
+from __future__ import annotations
+
+
+class S3SyncError(Exception):
+    """A fault with a sentence about what is wrong and a hint about what to do.
+
+    ``message`` and ``hint`` are shown to people: they never hold a secret.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class SettingsError(S3SyncError):
+    """A setting is missing, malformed or out of range."""
+
+    exit_code = 2
+
+
+class BucketError(S3SyncError):
+    """The bucket cannot be read."""
+
+    exit_code = 3
+
+
+class BucketUnreachable(BucketError):
+    """The endpoint does not answer, or answers with nothing usable."""
+
+
+class BucketDenied(BucketError):
+    """Credentials are missing, expired, wrong or lack ``s3:ListBucket``."""
+
+
+class BucketMissing(BucketError):
+    """There is no such bucket at this endpoint."""
+
+
+class WrongRegion(BucketError):
+    """The bucket lives in another region than the one configured."""
+
+
+class CatalogError(S3SyncError):
+    """The database cannot be used."""
+
+    exit_code = 4
+
+
+class CatalogUnreachable(CatalogError):
+    """The database does not answer, or went away and stayed away."""
+
+
+class CatalogDenied(CatalogError):
+    """The database refuses this user, or the user may not do what is needed."""
+
+
+class SchemaError(S3SyncError):
+    """The schema is missing, too old, damaged, or cannot be applied."""
+
+    exit_code = 5
+
+
+class LeaseHeld(S3SyncError):
+    """Another run is syncing this bucket into this table."""
+
+    exit_code = 6
+
+
+class LeaseLost(S3SyncError):
+    """This run's lease expired and another run took over."""
+
+    exit_code = 6
+
+
+class PartlyDone(S3SyncError):
+    """Some key ranges could not be listed; all others are in the table."""
+
+    exit_code = 7

@@ -1,0 +1,1 @@
+"""Faces without a screen: cron, reports, the command line."""

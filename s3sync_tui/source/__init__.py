@@ -1,0 +1,1 @@
+"""Where keys come from: S3, listed in parallel key ranges."""

@@ -1,0 +1,41 @@
+"""The Source protocol: all that the engine knows about where keys come from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from s3sync_tui.model import KeyRange, ObjectPage
+
+
+class Source(Protocol):
+    """A bucket, or the part of it under one prefix."""
+
+    bucket: str
+    prefix: str
+
+    @property
+    def list_requests(self) -> int:
+        """LIST requests made so far, retries included: each is billed."""
+
+    async def open(self) -> None:
+        """Check that the bucket exists and may be listed.
+
+        Raises :class:`~s3sync_tui.errors.BucketError`.
+        """
+
+    async def close(self) -> None:
+        """Release connections."""
+
+    async def split_points(self, span: KeyRange, parts: int) -> list[str]:
+        """Keys at which ``span`` may be cut into about ``parts`` ranges worth
+        listing at once; empty where one range is best. Used when the catalog
+        cannot say."""
+
+    def pages(self, span: KeyRange) -> AsyncIterator[ObjectPage]:
+        """The objects of ``span``, in key order. The pages' spans follow on one
+        another without a gap and together are exactly ``span``.
+
+        Raises :class:`~s3sync_tui.errors.BucketError` once retries are used up;
+        what was yielded before stays valid.
+        """
