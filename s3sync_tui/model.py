@@ -146,6 +146,18 @@ class RunTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class CatalogSummary:
+    """The catalog as a whole."""
+
+    images: int
+    """Rows in the table and its archive."""
+    size_bytes: int
+    """The sum of their objects' sizes."""
+    at: datetime
+    """By the database's clock, which dates leases and rows."""
+
+
+@dataclass(frozen=True, slots=True)
 class RangeDigest:
     """What the catalog holds in one key range."""
 

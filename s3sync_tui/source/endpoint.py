@@ -1,0 +1,234 @@
+"""The bucket's endpoint: signed requests, retried while that can help."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
+
+from s3sync_tui import __version__
+from s3sync_tui.errors import BucketMissing, SettingsError
+from s3sync_tui.source.faults import (
+    EXPIRED,
+    SLOW_DOWN,
+    Answer,
+    Elsewhere,
+    Expired,
+    Transient,
+    describe_transport,
+    expired,
+    fault_of,
+    incomplete,
+    is_slow_down,
+    unreachable,
+)
+from s3sync_tui.source.page import ErrorInside, InvalidAnswer, parse_listing
+from s3sync_tui.source.signing import VALID_SECONDS, Signer
+from s3sync_tui.source.throttle import Throttle
+
+_BODY_LIMIT_BYTES = 16 * 1024 * 1024  # 1,000 keys of 1,024 bytes, each byte as %XX: 3 MB
+_ATTEMPTS = 8
+_LONGEST_WAIT_SECONDS = 20
+_QUICK_ATTEMPTS = 4
+_QUICK_SECONDS = 5
+
+Parameters = dict[str, str | int]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A LIST request ready to be sent."""
+
+    url: str
+    at: float
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it will still be valid when it arrives."""
+        return time.monotonic() - self.at < VALID_SECONDS / 3
+
+
+class Endpoint:
+    """Where one bucket answers. Retries are jittered and bounded; what another
+    try cannot mend is raised at once, as a BucketError."""
+
+    def __init__(
+        self, signer: Signer, *, concurrency: int, ca_bundle: Path | None, retry_base_seconds: float
+    ) -> None:
+        self.list_requests = 0
+        self._signer = signer
+        self._retry_base_seconds = retry_base_seconds
+        self._throttle = Throttle(concurrency)
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="s3-source")
+        self._http = httpx.AsyncClient(
+            verify=_trust(ca_bundle),
+            # The throttle is the one place to queue in, so the pool has no timeout.
+            timeout=httpx.Timeout(30, connect=5, pool=None),
+            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+            headers={"User-Agent": f"s3sync-tui/{__version__}", "Accept-Encoding": "identity"},
+        )
+
+    async def close(self) -> None:
+        """Release connections and threads."""
+        await self._http.aclose()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def move(self, region: str) -> None:
+        """From now on sign for ``region``."""
+        await self._in_thread(self._signer.move, region)
+
+    async def check(self, prefix: str) -> None:
+        """HeadBucket, and where that says no, a LIST: only its answer has a reason,
+        and a policy may allow it under ``prefix`` alone.
+
+        Raises :class:`~s3sync_tui.errors.BucketError`.
+        """
+        retrying = self._retrying(quick=True)
+        try:
+            fault: Exception | None = await retrying(self._head)
+        except Transient as error:
+            raise self._given_up(retrying, error) from error
+        if isinstance(fault, BucketMissing | Elsewhere):
+            raise fault
+        if fault is not None:
+            probe: Parameters = {"EncodingType": "url", "MaxKeys": 1}
+            if prefix:
+                probe["Prefix"] = prefix
+            await self.list(probe, parse_listing, quick=True)
+
+    async def list(
+        self,
+        parameters: Parameters,
+        read: Callable[[bytes], _T],
+        signed: Signed | None = None,
+        *,
+        quick: bool = False,
+    ) -> _T:
+        """One LIST, asked until ``read`` takes the answer; ``read`` runs in a thread.
+
+        Raises :class:`~s3sync_tui.errors.BucketError`.
+        """
+        urls = iter([signed] if signed else [])  # a second try is signed anew
+
+        async def ask() -> _T:
+            return await self._with_credentials(parameters, read, next(urls, None))
+
+        retrying = self._retrying(quick=quick)
+        try:
+            return await retrying(ask)
+        except (Transient, InvalidAnswer) as error:
+            raise self._given_up(retrying, error) from error
+
+    def sign(self, parameters: Parameters) -> Signed:
+        """Blocks: for use within ``read``, which has a thread."""
+        return Signed(self._signer.sign("list_objects_v2", **parameters), time.monotonic())
+
+    async def _with_credentials(
+        self, parameters: Parameters, read: Callable[[bytes], _T], signed: Signed | None
+    ) -> _T:
+        generation = self._signer.generation
+        try:
+            return await self._list_once(parameters, read, signed)
+        except Expired:
+            await self._in_thread(self._signer.renew, generation)
+        try:
+            return await self._list_once(parameters, read, None)
+        except Expired as error:
+            raise expired(self._signer.place) from error
+
+    async def _list_once(
+        self, parameters: Parameters, read: Callable[[bytes], _T], signed: Signed | None
+    ) -> _T:
+        async with self._throttle:
+            if signed is None or not signed.is_fresh:
+                signed = await self._in_thread(self.sign, parameters)
+            self.list_requests += 1
+            answer = await self._fetch("GET", signed.url)
+            if is_slow_down(answer):
+                self._throttle.slow_down()
+        if answer.status != 200:
+            raise fault_of(answer, self._signer.place)
+        try:
+            result = await self._in_thread(read, answer.body)
+        except ErrorInside as error:
+            if error.code in SLOW_DOWN:
+                self._throttle.slow_down()
+            if error.code in EXPIRED:
+                raise Expired(error.code) from error
+            raise
+        self._throttle.succeeded()
+        return result
+
+    async def _head(self) -> Exception | None:
+        """Ask once with HeadBucket; returns what is wrong, as far as it can tell."""
+        url = await self._in_thread(self._signer.sign, "head_bucket")
+        answer = await self._fetch("HEAD", url)
+        if answer.status == 200:
+            return None
+        fault = fault_of(answer, self._signer.place)
+        if isinstance(fault, Transient):
+            raise fault
+        return fault
+
+    async def _fetch(self, method: str, url: str) -> Answer:
+        body = bytearray()
+        try:
+            async with self._http.stream(method, url) as response:
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > _BODY_LIMIT_BYTES:
+                        raise InvalidAnswer("more than 16 MiB for one page")
+        except httpx.RequestError as error:
+            raise Transient(describe_transport(error)) from error
+        return Answer(response.status_code, response.headers, bytes(body))
+
+    async def _in_thread(self, blocking: Callable[..., _T], *arguments: Any) -> _T:
+        """For boto3 and for parsing: two threads, as many as can be of use."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, blocking, *arguments)
+
+    def _retrying(self, *, quick: bool) -> AsyncRetrying:
+        # Full jitter: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+        stop = (
+            stop_after_attempt(_QUICK_ATTEMPTS) | stop_before_delay(_QUICK_SECONDS)
+            if quick
+            else stop_after_attempt(_ATTEMPTS)
+        )
+        return AsyncRetrying(
+            retry=retry_if_exception_type((Transient, InvalidAnswer)),
+            wait=wait_random_exponential(self._retry_base_seconds, max=_LONGEST_WAIT_SECONDS),
+            stop=stop,
+            reraise=True,
+        )
+
+    def _given_up(self, retrying: AsyncRetrying, error: Exception) -> Exception:
+        attempts = retrying.statistics.get("attempt_number", 1)
+        explain = incomplete if isinstance(error, InvalidAnswer) else unreachable
+        return explain(self._signer.place, attempts, error)
+
+
+def _trust(ca_bundle: Path | None) -> ssl.SSLContext | bool:
+    if ca_bundle is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except OSError as error:  # ssl.SSLError is one
+        raise SettingsError(
+            f"The CA bundle {ca_bundle} cannot be used: {error.strerror or error}.",
+            hint="It must be a file of certificates in PEM form.",
+        ) from error

@@ -1,0 +1,166 @@
+"""The bucket, listed page by page: what to ask next, and what an answer covers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from s3sync_tui.errors import BucketError
+from s3sync_tui.model import KeyRange, ObjectPage, Rows
+from s3sync_tui.source.endpoint import Endpoint, Parameters, Signed
+from s3sync_tui.source.faults import Elsewhere
+from s3sync_tui.source.page import build_page, is_storable, parse_listing, sort_key
+from s3sync_tui.source.ranges import prefix_cuts
+from s3sync_tui.source.selection import Selection
+from s3sync_tui.source.signing import AddressingStyle, Signer
+
+_DEEPEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The next page of a range: what to ask, and what to hold the answer against."""
+
+    parameters: Parameters
+    rest: KeyRange
+    """The part of the range that no page covers yet."""
+    listed: str
+    """The last key listed: ``rest.after``, or one beyond it that can't be stored."""
+    tokens: frozenset[str] = frozenset()
+    """The continuation tokens used since that key."""
+    signed: Signed | None = None
+
+
+class S3Source:
+    """A bucket, or the part of it under one prefix, through ListObjectsV2.
+
+    Without ``region`` the bucket's own is found out by :meth:`open`; with it, a
+    bucket elsewhere is an error. ``endpoint`` is for stores other than AWS.
+    ``selection`` tells images from other objects. ``retry_base_seconds`` is the
+    bound of the first wait before a retry; each further bound is twice as long.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        profile: str | None = None,
+        ca_bundle: Path | None = None,
+        addressing_style: AddressingStyle = "auto",
+        selection: Selection | None = None,
+        concurrency: int = 32,
+        page_size: int = 1000,
+        retry_base_seconds: float = 0.5,
+    ) -> None:
+        self.bucket = bucket
+        self.prefix = prefix
+        self._selection = selection or Selection()
+        self._page_size = page_size
+        self._region_is_set = region is not None
+        self._endpoint = Endpoint(
+            Signer(
+                bucket,
+                endpoint=endpoint,
+                region=region,
+                profile=profile,
+                addressing_style=addressing_style,
+            ),
+            concurrency=concurrency,
+            ca_bundle=ca_bundle,
+            retry_base_seconds=retry_base_seconds,
+        )
+
+    @property
+    def list_requests(self) -> int:
+        """LIST requests made so far, retries included: each is billed."""
+        return self._endpoint.list_requests
+
+    async def open(self) -> None:
+        """Check that the bucket exists and may be listed, and find its region.
+
+        Raises :class:`~s3sync_tui.errors.BucketError`.
+        """
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html
+        if self.bucket.endswith("--x-s3"):
+            raise BucketError(
+                f"Bucket {self.bucket!r} is a directory bucket, and directory buckets are not "
+                "supported: their listings are not sorted.",
+                hint="Use a general purpose bucket.",
+            )
+        try:
+            await self._endpoint.check(self.prefix)
+        except Elsewhere as found:
+            if self._region_is_set:
+                raise
+            await self._endpoint.move(found.region)
+            await self._endpoint.check(self.prefix)
+
+    async def close(self) -> None:
+        """Release connections and threads."""
+        await self._endpoint.close()
+
+    async def split_points(self, span: KeyRange, parts: int) -> list[str]:
+        """The common prefixes in ``span``, thinned to ``parts - 1``; for a flat
+        bucket, letters and digits; none where one page holds everything.
+
+        One request, and one more for each level that has but one prefix.
+        """
+        prefix = self.prefix
+        for _ in range(_DEEPEST):
+            request = self._first_request(span, prefix) | {"Delimiter": "/"}
+            listing = await self._endpoint.list(request, parse_listing)
+            prefixes = [found for found in listing.common_prefixes if is_storable(found)]
+            truncated = listing.next_token is not None
+            if truncated or listing.keys or len(prefixes) != 1:
+                break
+            prefix = prefixes[0]
+        return prefix_cuts(prefix, prefixes, span, parts, truncated=truncated)
+
+    async def pages(self, span: KeyRange) -> AsyncGenerator[ObjectPage, None]:
+        """The objects of ``span`` in key order; the pages' spans together are
+        exactly ``span``.
+
+        Raises :class:`~s3sync_tui.errors.BucketUnreachable` once retries are used
+        up, any other :class:`~s3sync_tui.errors.BucketError` at once.
+        """
+        past = span.after > self.prefix and not span.after.startswith(self.prefix)
+        if past or span.up_to < self.prefix:  # none of our keys can be in there
+            yield ObjectPage(span, Rows([], [], [], []), [], [], weight_bytes=0)
+            return
+        step: _Step | None = _Step(self._first_request(span, self.prefix), span, span.after)
+        while step is not None:
+            page, step = await self._endpoint.list(
+                step.parameters, partial(self._read, step), step.signed
+            )
+            if page is not None:
+                yield page
+
+    def _first_request(self, span: KeyRange, prefix: str) -> Parameters:
+        request: Parameters = {"EncodingType": "url", "MaxKeys": self._page_size}
+        if prefix:
+            request["Prefix"] = prefix
+        if span.after > prefix:
+            request["StartAfter"] = span.after
+        return request
+
+    def _read(self, step: _Step, body: bytes) -> tuple[ObjectPage | None, _Step | None]:
+        """The answer's page and the next step, signed already: both are a thread's
+        work, and one hop per page is enough."""
+        listing = parse_listing(body)
+        listing.check(after=step.listed, prefix=self.prefix, tokens=step.tokens)
+        keys, token = listing.keys, listing.next_token
+        if token is None or (keys and sort_key(keys[-1]) >= sort_key(step.rest.up_to)):
+            return build_page(listing, step.rest, self._selection, last=True), None
+        parameters = {k: v for k, v in step.parameters.items() if k != "StartAfter"}
+        parameters["ContinuationToken"] = token
+        signed = self._endpoint.sign(parameters)
+        if not keys:
+            return None, _Step(parameters, step.rest, step.listed, step.tokens | {token}, signed)
+        page = build_page(listing, step.rest, self._selection, last=False)
+        rest = KeyRange(page.span.up_to, step.rest.up_to)
+        return page, _Step(parameters, rest, keys[-1], frozenset({token}), signed)

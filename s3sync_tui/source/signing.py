@@ -1,0 +1,169 @@
+"""boto3's part: credentials, endpoints and signed URLs. Nothing else imports it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+import boto3
+from botocore import exceptions as boto
+from botocore.config import Config
+
+from s3sync_tui.errors import BucketDenied, BucketError, BucketUnreachable
+from s3sync_tui.source.faults import Place
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+VALID_SECONDS = 900
+"""How long a signed URL may be used; S3 checks it when the request arrives."""
+
+AddressingStyle = Literal["auto", "virtual", "path"]
+Operation = Literal["list_objects_v2", "head_bucket"]
+
+_FIRST_REGION = "us-east-1"  # knows of all others, and other stores take it for theirs
+
+_LOGIN_HINT = (
+    "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
+    "with IAM Identity Center: aws sso login."
+)
+_NO_LOGIN = (
+    boto.ProfileNotFound,
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.SSOError,  # an expired SSO session among them
+    getattr(boto, "LoginError", boto.SSOError),  # `aws login`, in newer versions only
+    boto.TokenRetrievalError,
+    boto.RefreshWithMFAUnsupportedError,
+    boto.MetadataRetrievalError,
+    boto.UnknownCredentialError,
+    boto.InvalidConfigError,
+    boto.ConfigNotFound,
+    boto.ConfigParseError,
+    boto.ClientError,  # STS refuses the role
+)
+
+
+class Signer:
+    """Signs requests for one bucket. Every method may block (a refresh of the
+    credentials is a network call) and is safe to call from several threads."""
+
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        endpoint: str | None,
+        region: str | None,
+        profile: str | None,
+        addressing_style: AddressingStyle,
+    ) -> None:
+        self._bucket = bucket
+        self._endpoint = endpoint
+        self._region = region
+        self._profile = profile
+        self._addressing_style = addressing_style
+        self._client: S3Client | None = None
+        self._lock = threading.Lock()
+        self.generation = 0
+        """Counts renewals: who saw credentials fail can tell which ones."""
+
+    @property
+    def place(self) -> Place:
+        """Where the bucket is looked for now."""
+        client = self._client
+        if client is None:
+            return Place(self._bucket, _address(self._endpoint), self._region or _FIRST_REGION)
+        # The endpoint may come from AWS_ENDPOINT_URL_S3 or the profile.
+        return Place(self._bucket, _address(client.meta.endpoint_url), client.meta.region_name)
+
+    def sign(self, operation: Operation, **parameters: str | int) -> str:
+        """A URL that makes this request; with fresh credentials each time."""
+        try:
+            return self._connected().generate_presigned_url(
+                operation, Params={"Bucket": self._bucket, **parameters}, ExpiresIn=VALID_SECONDS
+            )
+        except (boto.BotoCoreError, boto.ClientError, ValueError) as error:
+            raise self._explained(error) from error
+
+    def renew(self, generation: int) -> None:
+        """Read the credentials anew, unless that was done since ``generation``."""
+        with self._lock:
+            if self.generation == generation:
+                self.generation += 1
+                self._client = None
+
+    def move(self, region: str) -> None:
+        """From now on sign for ``region``."""
+        with self._lock:
+            self._region = region
+            self._client = None
+
+    def _connected(self) -> S3Client:
+        with self._lock:
+            if self._client is None:
+                session = boto3.Session(profile_name=self._profile)
+                # The session's region is a default for everything. It says nothing
+                # about another store, and about a bucket of AWS only until AWS does.
+                fallback = None if self._endpoint else session.region_name
+                self._client = session.client(
+                    "s3",
+                    region_name=self._region or fallback or _FIRST_REGION,
+                    endpoint_url=self._endpoint,
+                    config=Config(
+                        signature_version="s3v4",
+                        s3={"addressing_style": self._addressing_style},
+                    ),
+                )
+            return self._client
+
+    def _explained(self, error: Exception) -> BucketError:
+        bucket = self._bucket
+        if isinstance(error, boto.ParamValidationError | boto.InvalidS3AddressingStyleError):
+            return BucketError(
+                f"{bucket!r} cannot be the name of a bucket.",
+                hint="3 to 63 characters: lower-case letters, digits, hyphens, dots; without s3://.",
+            )
+        if isinstance(error, boto.ClientError):
+            code = error.response.get("Error", {}).get("Code", "no reason given")
+            return BucketDenied(
+                f"No credentials for bucket {bucket!r}: {error.operation_name} says {code}.",
+                hint=_LOGIN_HINT,
+            )
+        if isinstance(error, _NO_LOGIN):
+            return BucketDenied(f"No credentials for bucket {bucket!r}: {error}", hint=_LOGIN_HINT)
+        if isinstance(error, boto.HTTPClientError):
+            return BucketUnreachable(
+                f"Credentials for bucket {bucket!r} cannot be fetched: {type(error).__name__}.",
+                hint="The login service (STS, IAM Identity Center) does not answer.",
+            )
+        # A ValueError quotes the endpoint, and that may hold a password.
+        reason = error if isinstance(error, boto.BotoCoreError) else "the endpoint is no URL"
+        return BucketError(
+            f"Requests for bucket {bucket!r} cannot be signed: {reason}",
+            hint="Check endpoint (https://host), region, and ~/.aws/config.",
+        )
+
+
+def _address(endpoint: str | None) -> str | None:
+    """The endpoint without user and password; None for AWS itself."""
+    url = urlsplit(endpoint or "")
+    host = url.hostname or ""
+    if not host or host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        return None
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+
+
+class _Discreet(logging.Filter):
+    """Keeps signed URLs, what they are signed with, and new credentials out of logs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.name == "httpx" and "X-Amz-" not in record.getMessage()
+
+
+# httpx logs each URL at INFO; at DEBUG, botocore logs what it signs and sends,
+# and the answers of STS, in which credentials come.
+for _name in ("httpx", "botocore.auth", "botocore.endpoint", "botocore.parsers"):
+    logging.getLogger(_name).addFilter(_Discreet())
