@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from s3sync_tui.model import (
+    CatalogSummary,
     Difference,
     KeyRange,
     ObjectPage,
@@ -39,11 +40,8 @@ class Catalog(Protocol):
     async def close(self) -> None:
         """Release connections."""
 
-    async def now(self) -> datetime:
-        """The database's clock, by which leases and rows are dated."""
-
-    async def count_images(self) -> int:
-        """Rows in the table and its archive, from the kept counts."""
+    async def summary(self) -> CatalogSummary:
+        """How much there is, from the kept counts, and the database's time."""
 
     async def begin_run(self, request: RunRequest) -> RunTicket:
         """Take the lease, mark dead runs, write the run's row: all or nothing.
@@ -57,8 +55,10 @@ class Catalog(Protocol):
         Raises :class:`~s3sync_tui.errors.LeaseLost`.
         """
 
-    async def finish_run(self, run_id: int, result: RunResult) -> None:
-        """Write the final state and give the lease back."""
+    async def finish_run(self, run_id: int, result: RunResult) -> RunStats:
+        """Write the final state and give the lease back; returns the figures as
+        the database counted them (a cancelled run may have committed a batch
+        whose answer it did not wait for)."""
 
     async def split_points(self, span: KeyRange, parts: int) -> list[str]:
         """Keys that cut ``span`` into about ``parts`` ranges of equal rows,

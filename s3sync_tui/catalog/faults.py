@@ -1,0 +1,104 @@
+"""What Postgres's errors mean for the one who has to mend them."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import PoolTimeout
+
+from s3sync_tui.errors import (
+    CatalogDenied,
+    CatalogError,
+    CatalogUnreachable,
+    LeaseLost,
+    S3SyncError,
+    SchemaError,
+)
+
+LEASE_LOST = "S3S01"
+"""Raised by the schema's functions when another run has taken over."""
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_TRANSIENT_CLASSES = {"08", "53", "57"}  # connection, resources, operator intervention
+_TRANSIENT = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock not available
+_LASTING = {"53100", "57014", "57P04"}  # disk full, statement timeout, database dropped
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same call may succeed in a moment."""
+    if isinstance(error, PoolTimeout):
+        return False  # it has waited and reconnected for half a minute already
+    if isinstance(error, psycopg.Error):
+        state = error.sqlstate
+        if state is None:  # no answer from the server: the connection broke
+            return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        return state in _TRANSIENT or (state[:2] in _TRANSIENT_CLASSES and state not in _LASTING)
+    return False
+
+
+def explain(error: BaseException, where: str) -> S3SyncError:
+    """The error in our own terms; ``where`` names the database without secrets."""
+    text = _first_line(error)
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    if state == LEASE_LOST:
+        return LeaseLost(
+            "The lease ran out, and another run has taken over.",
+            hint="Nothing is lost: the other run completes the work.",
+        )
+    if state in {"28P01", "28000"} or "authentication failed" in text:
+        return CatalogDenied(
+            f"The database refuses this user: {text} ({where}).",
+            hint="Check user and password in DATABASE_URL; special characters in the password "
+            "must be percent-encoded (@ is %40).",
+        )
+    if isinstance(error, errors.InsufficientPrivilege):
+        return CatalogDenied(
+            f"The database user may not do this: {text} ({where}).",
+            hint="Connect as the owner of the table (on Supabase: postgres).",
+        )
+    if isinstance(error, errors.InvalidCatalogName):
+        return CatalogUnreachable(
+            f"{text} ({where}).", hint="Check the database name at the end of DATABASE_URL."
+        )
+    if isinstance(error, errors.ReadOnlySqlTransaction):
+        return CatalogDenied(
+            f"The database is read-only ({where}).",
+            hint="Connect to the primary; on Supabase a project over its disk quota is read-only too.",
+        )
+    if isinstance(error, errors.DiskFull):
+        return CatalogError(
+            f"The database's disk is full ({where}).",
+            hint="Free or add disk space, then sync again: it goes on where it stopped.",
+        )
+    if isinstance(error, errors.UndefinedFunction | errors.UndefinedTable | errors.UndefinedColumn):
+        return SchemaError(
+            f"The schema is missing or damaged: {text} ({where}).",
+            hint="Apply it with: s3sync-tui schema --apply",
+        )
+    if isinstance(error, errors.QueryCanceled | TimeoutError):
+        return CatalogError(
+            f"The database took too long over one statement ({where}).",
+            hint="Look for locks (select * from pg_stat_activity), or a small statement_timeout; "
+            "a smaller --batch-size helps too. Then sync again: it goes on where it stopped.",
+        )
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | OSError):
+        return CatalogUnreachable(
+            f"The database does not answer: {text} ({where}).", hint=_reach_hint(where)
+        )
+    return CatalogError(f"The database reports: {text} ({where}).")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else type(error).__name__
+    # libpq tries every address of a name and reports all; the last is enough.
+    return text.rpartition("failed: ")[2] or text
+
+
+def _reach_hint(where: str) -> str:
+    if ".supabase.co" in where:
+        return (
+            "Supabase's direct host is reachable by IPv6 only: use the pooler's address from the "
+            "project's Connect dialog (…pooler.supabase.com), and check that the project is not paused."
+        )
+    return "Check host and port in DATABASE_URL, and that the database is running and lets you in."
