@@ -48,6 +48,15 @@ class PhaseProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class BucketListed:
+    """Every key range is listed, or given up."""
+
+    images: int
+    others: int
+    """Objects that are no images, or whose key Postgres cannot store."""
+
+
+@dataclass(frozen=True, slots=True)
 class BatchInserted:
     """A batch is committed."""
 
@@ -72,5 +81,5 @@ class RunFinished:
     result: RunResult
 
 
-Event = RunStarted | PhaseProgress | BatchInserted | RangeFailed | RunFinished
+Event = RunStarted | PhaseProgress | BucketListed | BatchInserted | RangeFailed | RunFinished
 Sink = Callable[[Event], None]

@@ -56,6 +56,15 @@ class Rows:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def slice(self, start: int, end: int) -> Rows:
+        """The rows from ``start`` up to, not including, ``end``."""
+        return Rows(
+            self.keys[start:end],
+            self.etags[start:end],
+            self.sizes[start:end],
+            self.modified[start:end],
+        )
+
     def take(self, indices: Iterable[int]) -> Rows:
         """The rows at ``indices``, in that order."""
         chosen = list(indices)
@@ -136,9 +145,9 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class RunTicket:
-    """A run that holds the lease."""
+    """A run that holds the lease; or, without a number, a dry run."""
 
-    run_id: int
+    run_id: int | None
     started_at: datetime
     """By the database's clock."""
     interrupted: list[int]

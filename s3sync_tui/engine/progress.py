@@ -1,0 +1,138 @@
+"""How far a run is: cumulative counters, and the events made from them."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from s3sync_tui.events import Phase, PhaseProgress
+from s3sync_tui.model import KeyRange, RunStats
+
+RATE_WINDOW_SECONDS = 5.0
+
+
+class Progress:
+    """The counters of one run. The stages add to them, :meth:`events` reads them."""
+
+    def __init__(self, *, price_per_request: float, clock: Callable[[], float] = time.monotonic):
+        self.list_requests = 0
+        self.listed = 0
+        """Objects, images or not."""
+        self.images = 0
+        self.compared = 0
+        self.wanted = 0
+        """Rows to insert or update, as far as found."""
+        self.written = 0
+        self.added = 0
+        self.changed = 0
+        self.gone = 0
+        self.rejected = 0
+        self.images_before = 0
+        """In the catalog when the run began."""
+        self.all_listed = False
+        self._price = price_per_request
+        self._clock = clock
+        self._began = clock()
+        self._ranges: Sequence[KeyRange] = ()
+        self._range_shares: list[float] = []
+        self._rates = {phase: _Rate() for phase in Phase}
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Since the run began."""
+        return self._clock() - self._began
+
+    def plan(self, ranges: Sequence[KeyRange]) -> None:
+        """These ranges, in key order, will be listed."""
+        self._ranges = ranges
+        self._range_shares = [0.0] * len(ranges)
+
+    def covered(self, span: KeyRange) -> None:
+        """``span`` is listed, or given up."""
+        index = bisect_right(self._ranges, span.after, key=lambda r: r.after) - 1
+        self._range_shares[index] = _position(self._ranges[index], span.up_to)
+
+    def stats(self) -> RunStats:
+        """The figures so far."""
+        return RunStats(
+            total=self.images,
+            added=self.added,
+            changed=self.changed,
+            gone=self.gone,
+            rejected=self.rejected,
+            list_requests=self.list_requests,
+            cost_usd=self.list_requests * self._price,
+            duration_seconds=self.elapsed_seconds,
+        )
+
+    def events(self) -> list[PhaseProgress]:
+        """One event for each phase."""
+        listed_share = 1.0 if self.all_listed else self._listed_share()
+        compared_share = listed_share * _ratio(self.compared, self.images)
+        expected = max(self.images, self.images_before) or None
+        return [
+            self._event(
+                Phase.LIST, self.listed, self.listed if self.all_listed else expected, listed_share
+            ),
+            self._event(
+                Phase.DEDUPE, self.compared, self.images if self.all_listed else expected,
+                compared_share,
+            ),
+            self._event(
+                Phase.INSERT, self.written, self.wanted if compared_share == 1.0 else None,
+                compared_share * _ratio(self.written, self.wanted),
+            ),
+        ]  # fmt: skip
+
+    def _listed_share(self) -> float:
+        return sum(self._range_shares) / len(self._range_shares) if self._range_shares else 0.0
+
+    def _event(self, phase: Phase, done: int, expected: int | None, share: float) -> PhaseProgress:
+        elapsed = self.elapsed_seconds
+        return PhaseProgress(
+            phase,
+            done,
+            expected,
+            share,
+            self._rates[phase].update(elapsed, done),
+            self.list_requests,
+            self.list_requests * self._price,
+            elapsed,
+        )
+
+
+class _Rate:
+    """Progress per second over the last few seconds."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int]] = deque([(0.0, 0)])
+
+    def update(self, at: float, done: int) -> float:
+        samples = self._samples
+        samples.append((at, done))
+        while len(samples) > 2 and samples[1][0] <= at - RATE_WINDOW_SECONDS:
+            samples.popleft()
+        began, before = samples[0]
+        return (done - before) / (at - began) if at > began else 0.0
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else 1.0
+
+
+def _position(span: KeyRange, key: str) -> float:
+    """About how far into ``span`` ``key`` is, 0 to 1, as if keys were evenly spread."""
+    if key >= span.up_to:
+        return 1.0
+    low, high, at = span.after.encode(), span.up_to.encode(), key.encode()
+    common = 0
+    while common < min(len(low), len(high)) and low[common] == high[common]:
+        common += 1
+
+    def number(text: bytes) -> int:
+        return int.from_bytes(text[common : common + 8].ljust(8, b"\0"), "big")
+
+    width = number(high) - number(low)
+    return min(1.0, max(0.0, (number(at) - number(low)) / width)) if width > 0 else 0.0

@@ -1,0 +1,110 @@
+"""One run: plan, list, reconcile and write, all at once and within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from s3sync_tui.catalog.base import Catalog
+from s3sync_tui.engine.pipeline import Pipeline, SyncOptions
+from s3sync_tui.errors import LeaseLost, S3SyncError
+from s3sync_tui.events import RunFinished, RunStarted, Sink
+from s3sync_tui.model import RunMode, RunRequest, RunResult, RunStatus, RunTicket
+from s3sync_tui.source.base import Source
+
+log = logging.getLogger(__name__)
+
+FINISH_SECONDS = 1.5
+"""A cancelled run's time to write its final state: a stop takes two seconds at most."""
+
+
+async def sync(source: Source, catalog: Catalog, options: SyncOptions, sink: Sink) -> RunResult:
+    """Bring the catalog in step with the bucket.
+
+    ``catalog`` is open, ``source`` need not be. Whatever goes wrong once the run
+    has begun is in the result, and in the run's row. Raises
+    :class:`~s3sync_tui.errors.LeaseHeld` where another run is under way, and
+    :class:`~s3sync_tui.errors.CatalogError` where the run's row cannot be written.
+    When cancelled, or stopped by a fault that nobody foresaw, the run's row says so
+    before that exception is raised.
+    """
+    if options.dry_run:
+        ticket = RunTicket(None, (await catalog.summary()).at, [])
+    else:
+        ticket = await catalog.begin_run(
+            RunRequest(
+                source.bucket, source.prefix, RunMode.FULL, options.holder, options.lease_seconds
+            )
+        )
+    run = Pipeline(source, catalog, options, sink, ticket)
+    sink(
+        RunStarted(
+            ticket.run_id,
+            RunMode.FULL,
+            source.bucket,
+            catalog.description,
+            ticket.interrupted,
+        )
+    )
+    cancelled: asyncio.CancelledError | None = None
+    unforeseen: Exception | None = None
+    try:
+        await run.work()
+        result = run.result()
+    except asyncio.CancelledError as stop:
+        cancelled = stop
+        result = _cancelled(run.result())
+    except LeaseLost as error:
+        result = _failed(run.result(), error, RunStatus.INTERRUPTED)
+    except S3SyncError as error:
+        result = _failed(run.result(), error, RunStatus.FAILED)
+    except Exception as fault:
+        unforeseen = fault
+        error = S3SyncError(f"A fault of s3sync-tui: {type(fault).__name__}.")
+        result = _failed(run.result(), error, RunStatus.FAILED)
+
+    finishing = asyncio.create_task(_finish(catalog, result))
+    try:
+        await asyncio.wait({finishing}, timeout=FINISH_SECONDS if cancelled else None)
+    except asyncio.CancelledError as stop:
+        cancelled = stop
+        await asyncio.wait({finishing}, timeout=FINISH_SECONDS)
+    if finishing.done():
+        result = finishing.result()
+    else:
+        finishing.cancel()
+        log.warning("no time to write the final state: the next run marks this one interrupted")
+    sink(RunFinished(result))
+    if stopped_by := cancelled or unforeseen:
+        raise stopped_by
+    return result
+
+
+async def _finish(catalog: Catalog, result: RunResult) -> RunResult:
+    """The result with its figures as the database counted them."""
+    if result.run_id is None:
+        return result
+    try:
+        return replace(result, stats=await catalog.finish_run(result.run_id, result))
+    except LeaseLost as error:
+        return _failed(result, error, RunStatus.INTERRUPTED)
+    except S3SyncError as error:
+        log.warning("the final state is not written (%s): the next run completes it", error)
+        return result if result.error else _failed(result, error, RunStatus.FAILED)
+
+
+def _failed(result: RunResult, error: S3SyncError, status: RunStatus) -> RunResult:
+    return replace(
+        result, status=status, error=error.message, hint=error.hint, exit_code=error.exit_code
+    )
+
+
+def _cancelled(result: RunResult) -> RunResult:
+    return replace(
+        result,
+        status=RunStatus.CANCELLED,
+        error="The run was cancelled.",
+        hint="Nothing is lost: the next run goes on from here.",
+        exit_code=130,
+    )
