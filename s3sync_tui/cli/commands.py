@@ -1,0 +1,200 @@
+"""The commands, each a thin way into one face."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from s3sync_tui import __version__
+from s3sync_tui.cli.ending import ExitWith, show_error
+from s3sync_tui.cli.flags import settings_flags
+from s3sync_tui.cli.logs import LogFormat, LogLevel, set_up_logs
+from s3sync_tui.connect import make_source, open_catalog, postgres_catalog, sync_options
+from s3sync_tui.demo import IMAGES, PER_HOUR
+from s3sync_tui.errors import LeaseHeld, S3SyncError
+from s3sync_tui.model import RunResult
+from s3sync_tui.settings import Settings, load_settings
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class IfRunning(StrEnum):
+    """What to do where another run holds the lease."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="The settings file. Default: ./s3sync.toml.")
+]
+LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="How logs are written.")]
+LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="What is logged.")]
+Once = Annotated[bool, typer.Option("--once", help="Sync once without the dashboard, then exit.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="With --once: the result as one JSON object on stdout.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="With --once: say what a run would do, write nothing.")
+]
+IfRunningOption = Annotated[
+    IfRunning,
+    typer.Option("--if-running", help="With --once: where another run is under way, exit 6 or 0."),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="With --once: nothing but errors (and --json).")
+]
+
+
+@app.callback(invoke_without_command=True)
+@settings_flags()
+def root(
+    context: typer.Context,
+    config: Config = None,
+    once: Once = False,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+    if_running: IfRunningOption = IfRunning.FAIL,
+    quiet: Quiet = False,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    log_level: LogLevelOption = LogLevel.WARNING,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    *,
+    flags: dict[str, Any],
+) -> None:
+    """Keep a Supabase / Postgres images table in step with an S3 bucket.
+
+    Without a command: the dashboard.
+    """
+    if version:
+        typer.echo(f"s3sync-tui {__version__}")
+        return
+    if context.invoked_subcommand is not None:
+        return
+    set_up_logs(log_format, log_level)
+    settings = _settings(flags, config)
+    if once:
+        sync_once(settings, as_json=as_json, dry_run=dry_run, if_running=if_running, quiet=quiet)
+    else:
+        dashboard(settings)
+
+
+@app.command()
+@settings_flags("database_url", "supabase_url", "table", "data_dir")
+def schema(
+    config: Config = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Apply it, and say what that changed.")
+    ] = False,
+    *,
+    flags: dict[str, Any],
+) -> None:
+    """Print the catalog's schema as SQL, or apply it."""
+    from s3sync_tui.catalog.schema import schema_sql
+
+    settings = _settings(flags, config)
+    if not apply:
+        typer.echo(schema_sql(settings.table), nl=False)
+        return
+
+    async def apply_it() -> None:
+        async with postgres_catalog(settings) as (catalog, _):
+            changes = await catalog.apply_schema()
+            for change in changes:
+                typer.echo(change)
+            typer.echo(f"{catalog.description}: {len(changes) or 'no'} changes.")
+
+    asyncio.run(apply_it())
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Sync once, print, exit.")] = False,
+    as_json: Json = False,
+    images: Annotated[
+        int, typer.Option("--images", min=1, max=500_000, help="Images at the start.")
+    ] = IMAGES,
+    per_hour: Annotated[
+        float, typer.Option("--per-hour", min=0, help="Images that arrive in an hour.")
+    ] = PER_HOUR,
+    log_level: LogLevelOption = LogLevel.WARNING,
+) -> None:
+    """See it work: a bucket that fills itself, and a Postgres, both on this machine.
+
+    Needs nothing configured and leaves nothing behind.
+    """
+    from s3sync_tui.demo import demo_settings
+
+    set_up_logs(LogFormat.TEXT, log_level)
+    once = once or as_json or not sys.stdout.isatty()
+    if once:
+        typer.echo(f"Filling a demo bucket with {images:,} images…", err=True)
+    with demo_settings(images=images, per_hour=per_hour) as settings:
+        if once:
+            sync_once(settings, as_json=as_json)
+        else:
+            dashboard(settings, sync_at_start=True)
+
+
+def sync_once(
+    settings: Settings,
+    *,
+    as_json: bool = False,
+    dry_run: bool = False,
+    if_running: IfRunning = IfRunning.FAIL,
+    quiet: bool = False,
+) -> None:
+    """Sync once, and end with the exit code of the result."""
+    from s3sync_tui.headless.once import run_once
+    from s3sync_tui.headless.report import error_as_json
+    from s3sync_tui.headless.signals import until_signalled
+
+    async def run() -> RunResult:
+        async with open_catalog(settings) as catalog, make_source(settings) as source:
+            return await run_once(
+                source,
+                catalog,
+                sync_options(settings, dry_run=dry_run),
+                as_json_object=as_json,
+                quiet=quiet,
+            )
+
+    try:
+        result = asyncio.run(until_signalled(run()))
+    except S3SyncError as error:
+        skipped = isinstance(error, LeaseHeld) and if_running is IfRunning.SKIP
+        if as_json:
+            typer.echo(json.dumps(error_as_json(error, skipped=skipped)))
+        if not skipped:
+            raise
+        if not quiet:
+            typer.echo(f"Skipped: {error.message}", err=True)
+        return
+    if result.error:
+        show_error(S3SyncError(result.error, hint=result.hint))
+    if result.exit_code:
+        raise ExitWith(result.exit_code)
+
+
+def dashboard(settings: Settings, *, sync_at_start: bool = False) -> None:
+    """Open the dashboard."""
+    from s3sync_tui.tui.app import S3SyncApp
+
+    S3SyncApp(settings, sync_at_start=sync_at_start).run()
+
+
+def _settings(flags: dict[str, Any], config: Path | None) -> Settings:
+    return load_settings(flags, environ=os.environ, config=config, directory=Path.cwd()).settings

@@ -1,0 +1,107 @@
+"""From settings to the parts of a sync: the bucket, the catalog, the options."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from s3sync_tui.engine.pipeline import SyncOptions
+from s3sync_tui.errors import SettingsError
+from s3sync_tui.settings import Settings, describe_database
+
+if TYPE_CHECKING:
+    from s3sync_tui.catalog.base import Catalog
+    from s3sync_tui.catalog.postgres import PostgresCatalog
+    from s3sync_tui.source.base import Source
+
+
+@asynccontextmanager
+async def make_source(settings: Settings) -> AsyncIterator[Source]:
+    """The bucket that the settings name, not yet opened; a sync opens it.
+
+    Raises :class:`~s3sync_tui.errors.SettingsError` where none is named.
+    """
+    # boto3 and lxml take a third of a second: not every command lists a bucket.
+    from s3sync_tui.source.s3 import S3Source
+    from s3sync_tui.source.selection import Selection
+
+    if settings.bucket is None:
+        raise SettingsError(
+            "No bucket is set.",
+            hint='Name it with --bucket, $S3SYNC_BUCKET, or `bucket = "…"` in s3sync.toml. '
+            "To see it all work without one: s3sync-tui demo",
+        )
+    source = S3Source(
+        settings.bucket,
+        settings.prefix,
+        endpoint=settings.endpoint,
+        region=settings.region,
+        profile=settings.profile,
+        ca_bundle=settings.ca_bundle,
+        addressing_style=settings.addressing_style,
+        selection=Selection(settings.include, settings.exclude),
+        concurrency=settings.list_concurrency,
+    )
+    try:
+        yield source
+    finally:
+        await source.close()
+
+
+@asynccontextmanager
+async def open_catalog(settings: Settings) -> AsyncIterator[Catalog]:
+    """The catalog that the settings name, ready for use; the embedded one where
+    they name none.
+
+    Raises :class:`~s3sync_tui.errors.CatalogError` and
+    :class:`~s3sync_tui.errors.SchemaError`.
+    """
+    async with postgres_catalog(settings) as (catalog, is_ours):
+        if is_ours:  # nobody else would apply it
+            await catalog.apply_schema()
+        await catalog.open()
+        try:
+            yield catalog
+        finally:
+            await catalog.close()
+
+
+@asynccontextmanager
+async def postgres_catalog(settings: Settings) -> AsyncIterator[tuple[PostgresCatalog, bool]]:
+    """A catalog over a Postgres connection, not yet opened, and whether it is the
+    embedded one, which runs for as long as this lasts."""
+    from s3sync_tui.catalog.postgres import PostgresCatalog
+
+    if settings.database_url is not None:
+        yield (
+            PostgresCatalog(
+                settings.database_url.get_secret_value(),
+                table=settings.table,
+                description=describe_database(settings.database_url),
+            ),
+            False,
+        )
+        return
+
+    from s3sync_tui.catalog.embedded import EmbeddedPostgres
+
+    embedded = EmbeddedPostgres(settings.data_dir)
+    conninfo = await asyncio.to_thread(embedded.start)
+    try:
+        yield PostgresCatalog(conninfo, table=settings.table, description="embedded"), True
+    finally:
+        await asyncio.to_thread(embedded.stop)
+
+
+def sync_options(settings: Settings, *, dry_run: bool) -> SyncOptions:
+    """How to sync."""
+    return SyncOptions(
+        batch_size=settings.batch_size,
+        list_concurrency=settings.list_concurrency,
+        lease_seconds=settings.lease_seconds,
+        mark_gone=settings.mark_gone,
+        dry_run=dry_run,
+        list_price=settings.list_price,
+    )

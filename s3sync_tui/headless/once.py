@@ -1,0 +1,56 @@
+"""``--once``: one run, for terminals, cron and other programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+
+from s3sync_tui.catalog.base import Catalog
+from s3sync_tui.engine.pipeline import SyncOptions
+from s3sync_tui.engine.sync import sync
+from s3sync_tui.events import BucketListed, Event, RunFinished, RunStarted
+from s3sync_tui.headless.progress import LiveProgress
+from s3sync_tui.headless.report import as_json, notes, say, summary_line
+from s3sync_tui.model import RunResult
+from s3sync_tui.source.base import Source
+
+
+async def run_once(
+    source: Source, catalog: Catalog, options: SyncOptions, *, as_json_object: bool, quiet: bool
+) -> RunResult:
+    """Sync; the result goes to stdout, and how it goes to stderr.
+
+    Raises what :func:`~s3sync_tui.engine.sync.sync` raises.
+    """
+    text = not as_json_object and not quiet
+    if text:
+        say("Starting S3 sync...")
+    live = LiveProgress() if sys.stderr.isatty() and not quiet else nullcontext()
+    with live as progress:
+
+        def sink(event: Event) -> None:
+            if progress is not None:
+                progress.show(event)
+            match event:
+                case RunStarted(interrupted=[*dead]) if dead and not quiet:
+                    numbers = ", ".join(map(str, dead))
+                    say(f"Completing what run {numbers} left: it was interrupted.", sys.stderr)
+                case BucketListed() if text:
+                    say(f"Found {event.images} images in S3")
+                case RunFinished():
+                    if progress is not None:
+                        progress.stop()
+                    _finish(event.result, as_json_object=as_json_object, quiet=quiet)
+
+        return await sync(source, catalog, options, sink)
+
+
+def _finish(result: RunResult, *, as_json_object: bool, quiet: bool) -> None:
+    if as_json_object:
+        say(json.dumps(as_json(result)))
+    elif not quiet:
+        say(summary_line(result))
+    if not quiet:
+        for note in notes(result):
+            say(note, sys.stderr)

@@ -1,0 +1,1 @@
+"""One panel, one file; each can be shown alone."""
