@@ -103,10 +103,13 @@ async def apply_schema(connection: psycopg.AsyncConnection, table: str) -> list[
 
 
 async def _objects(connection: psycopg.AsyncConnection, table: str, sql: str) -> dict[str, str]:
+    from psycopg.rows import tuple_row
+
     tables = [table, f"{table}_archive", f"{table}_counts"]
     tables += ["sync_schema", "sync_runs", "sync_leases", "sync_batches"]
     functions = sorted(set(re.findall(r"create or replace function \"?(\w+)", sql)))
-    cursor = await connection.execute(_OBJECTS, {"tables": tables, "functions": functions})
+    cursor = connection.cursor(row_factory=tuple_row)
+    await cursor.execute(_OBJECTS, {"tables": tables, "functions": functions})
     return {str(name): str(definition) for name, definition in await cursor.fetchall()}
 
 

@@ -59,10 +59,10 @@ async def sync(source: Source, catalog: Catalog, options: SyncOptions, sink: Sin
         result = _failed(run.result(), error, RunStatus.INTERRUPTED)
     except S3SyncError as error:
         result = _failed(run.result(), error, RunStatus.FAILED)
-    except Exception as fault:
+    except Exception as fault:  # noqa: BLE001
         unforeseen = fault
-        error = S3SyncError(f"A fault of s3sync-tui: {type(fault).__name__}.")
-        result = _failed(run.result(), error, RunStatus.FAILED)
+        ours = S3SyncError(f"A fault of s3sync-tui: {type(fault).__name__}.")
+        result = _failed(run.result(), ours, RunStatus.FAILED)
 
     finishing = asyncio.create_task(_finish(catalog, result))
     try:

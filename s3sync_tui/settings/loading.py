@@ -134,6 +134,11 @@ def _set_aside(given: Mapping[str, Given], environ: Mapping[str, str]) -> dict[s
     profile = given.get("profile")
     if profile and profile.level > Level.FLAG and environ.get("AWS_ACCESS_KEY_ID"):
         outranked["profile"] = "$AWS_ACCESS_KEY_ID"
+    # A default for all of AWS (Lambda always sets it), and no word on this bucket, whose
+    # region AWS tells. Other stores tell nothing: there it counts.
+    region = given.get("region")
+    if region and region.level is Level.ENVIRONMENT and "endpoint" not in given:
+        outranked["region"] = "the bucket's own"
     return outranked
 
 

@@ -176,6 +176,7 @@ def test_every_setting_can_be_given_at_every_level(directory: Path) -> None:
         pair = {
             "supabase_url": {"SUPABASE_SECRET_KEY": KEY},
             "supabase_key": {"SUPABASE_URL": PROJECT},
+            "region": {"AWS_ENDPOINT_URL_S3": "https://minio.local"},
         }.get(setting.name, {})
         expected = text if value is None else value
         for variable in setting.variables:
@@ -294,6 +295,16 @@ def test_a_profile_does_not_outrank_the_credentials_that_aws_tools_take_first(
     assert load(directory, environ={"AWS_PROFILE": "prod"}).settings.profile == "prod"
 
 
+def test_a_region_for_all_of_aws_says_nothing_about_this_bucket(directory: Path) -> None:
+    environ = {"AWS_REGION": "eu-central-1"}
+    loaded = load(directory, environ=environ)
+    assert loaded.settings.region is None
+    assert loaded.origins["region"] == "$AWS_REGION, outranked by the bucket's own"
+    assert load(directory, environ=environ, region="us-west-2").settings.region == "us-west-2"
+    elsewhere = load(directory, environ=environ, endpoint="https://minio.local")
+    assert elsewhere.settings.region == "eu-central-1"
+
+
 # The file
 
 
@@ -408,9 +419,14 @@ def test_sections_are_refused(directory: Path) -> None:
     assert error.message == "s3sync.toml line 2: [catalog]: the file has no sections."
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_told(directory: Path) -> None:
-    (directory / "s3sync.toml").touch(mode=0o000)
+def test_a_file_that_may_not_be_read_is_told(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shut(*_: object, **__: object) -> bytes:  # root may read everything
+        raise PermissionError(13, "Permission denied")
+
+    (directory / "s3sync.toml").touch()
+    monkeypatch.setattr(Path, "read_bytes", shut)
     assert fault(directory).message.startswith("s3sync.toml: cannot be read: ")
 
 
