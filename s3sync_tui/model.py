@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 LAST_KEY = "\U0010ffff" * 256
 """No key sorts after this one: S3 keys are at most 1,024 bytes of UTF-8
@@ -152,6 +153,26 @@ class RunTicket:
     """By the database's clock."""
     interrupted: list[int]
     """Dead runs that were found ``running`` and are now marked ``interrupted``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run as the catalog remembers it."""
+
+    run_id: int
+    bucket: str
+    prefix: str
+    mode: str
+    status: RunStatus
+    holder: str
+    started_at: datetime
+    heartbeat_at: datetime
+    finished_at: datetime | None
+    stats: RunStats
+    error: str
+    hint: str
+    details: dict[str, Any]
+    """Samples of gone and rejected keys, failed ranges."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ def sync_once(
     from s3sync_tui.headless.signals import until_signalled
 
     async def run() -> RunResult:
-        async with open_catalog(settings) as catalog, make_source(settings) as source:
+        async with make_source(settings) as source, open_catalog(settings) as catalog:
             return await run_once(
                 source,
                 catalog,

@@ -75,7 +75,8 @@ def notes(result: RunResult) -> list[str]:
         said.append(f"Changed: {stats.changed} (another ETag or size in S3).")
     if stats.gone:
         said.append(
-            f"Gone: {stats.gone} rows have no object in S3 any more, for example "
+            f"Gone: {stats.gone} row{'s have' if stats.gone > 1 else ' has'} no object in S3 "
+            "any more, for example "
             f"{result.gone_sample[0]!r} (--mark-gone sets missing_since)."
         )
     if stats.rejected:

@@ -55,6 +55,8 @@ def describe_database(url: SecretStr) -> str:
     if isinstance(parts, Unfit):
         return "a database"
     host = parts.get("host") or parts.get("hostaddr") or parts.get("service") or "localhost"
+    if host.startswith("/"):  # a socket's directory, which tells people nothing
+        host = "localhost"
     hosts, ports = host.split(","), parts.get("port", "").split(",")
     if len(ports) == 1:
         ports *= len(hosts)

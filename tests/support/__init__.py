@@ -1,0 +1,1 @@
+"""What tests need to have a world to run in."""

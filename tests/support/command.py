@@ -1,0 +1,75 @@
+"""The real command in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+COMMAND = [sys.executable, "-m", "s3sync_tui"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON object on stdout."""
+        return json.loads(self.out)
+
+
+@dataclass
+class Command:
+    """``s3sync-tui`` with an environment in which nothing of the machine's shows."""
+
+    directory: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *arguments: str, timeout: float = 120, **environ: str) -> Ended:
+        """Run it to its end."""
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.directory,
+            env=self._environment(environ),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+        """Start it, and leave it running."""
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=self.directory,
+            env=self._environment(environ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def _environment(self, environ: dict[str, str]) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "S3SYNC_", "SUPABASE_", "DATABASE_", "PG"))
+        }
+        return {
+            **kept,
+            "HOME": str(self.directory),
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **self.environ,
+            **environ,
+        }
