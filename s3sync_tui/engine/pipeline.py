@@ -121,9 +121,7 @@ class Pipeline:
             failed_ranges=failed,
             gone_sample=self._gone_sample,
             rejected_sample=self._rejected_sample,
-            error=f"{len(failed)} key ranges could not be listed. {reason.message}"
-            if reason
-            else "",
+            error=f"{_ranges(len(failed))} could not be listed. {reason.message}" if reason else "",
             hint=f"All others are done; the next run completes these. {reason.hint}"
             if reason
             else "",
@@ -242,6 +240,10 @@ class Pipeline:
         self._progress.list_requests = self._source.list_requests
         for event in self._progress.events():
             self._sink(event)
+
+
+def _ranges(number: int) -> str:
+    return f"{number} key range{'s' if number > 1 else ''}"
 
 
 def first_fault(group: BaseExceptionGroup[Exception]) -> Exception:

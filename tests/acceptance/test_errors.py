@@ -8,6 +8,7 @@ from psycopg import sql
 
 from tests.support.bucket import MotoBucket
 from tests.support.command import Command, Ended
+from tests.support.stub import ListingStub, error_reply, served
 
 
 def says(ended: Ended, code: int, *texts: str) -> None:
@@ -22,9 +23,18 @@ def test_a_bucket_that_is_not_there(synced: Command) -> None:
     says(ended, 3, "There is no bucket 'no-such-bucket'", "Check the bucket's name")
 
 
-def test_a_bucket_in_another_region(synced: Command, bucket: MotoBucket) -> None:
-    ended = synced.run("--once", "--region", "eu-west-1")
-    says(ended, 3, "is in region us-east-1, but eu-west-1 is set", "AWS_REGION=us-east-1")
+def test_a_bucket_in_another_region(synced: Command) -> None:
+    moved = error_reply(301, "PermanentRedirect", x_amz_bucket_region="us-west-2")
+    with served(ListingStub([], script=lambda _: moved)) as endpoint:
+        ended = synced.run("--once", "--region", "eu-west-1", "--endpoint", endpoint)
+    says(ended, 3, "is in region us-west-2, but eu-west-1 is set", "AWS_REGION=us-west-2")
+
+
+def test_credentials_that_are_refused(synced: Command) -> None:
+    denied = error_reply(403, "AccessDenied", "User x is not authorized")
+    with served(ListingStub([], script=lambda _: denied)) as endpoint:
+        ended = synced.run("--once", "--endpoint", endpoint)
+    says(ended, 3, "may not list the bucket", "s3:ListBucket")
 
 
 def test_an_endpoint_that_does_not_answer(synced: Command) -> None:
@@ -108,4 +118,4 @@ def test_a_flag_that_does_not_exist(synced: Command) -> None:
 def test_the_schema_is_printed_for_any_table(command: Command) -> None:
     ended = command.run("schema", "--table", "photos")
     assert ended.code == 0
-    assert 'create table if not exists "photos"' in ended.out
+    assert 'create table "photos"' in ended.out
