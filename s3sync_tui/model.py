@@ -192,6 +192,7 @@ class RangeDigest:
     """What the catalog holds in one key range."""
 
     rows: int
+    """Also those marked missing, which the digest leaves out."""
     digest: str
     """SHA-256 in hex; the form is given at :func:`s3sync_tui.engine.reconcile.digest`."""
 

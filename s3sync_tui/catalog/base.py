@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from s3sync_tui.catalog.facts import CountFacts, GrowthFacts, HealthFacts, RunHistory
 from s3sync_tui.model import (
     CatalogSummary,
     Difference,
@@ -29,6 +30,13 @@ class Catalog(Protocol):
 
     description: str
     """For people: where this is, without secrets."""
+
+    @property
+    def region(self) -> str | None:
+        """The cloud region of the database, where its address tells."""
+
+    async def connect(self) -> None:
+        """Connect, whatever state the schema is in: for looking into it."""
 
     async def open(self) -> None:
         """Connect and verify the schema.
@@ -58,7 +66,12 @@ class Catalog(Protocol):
     async def finish_run(self, run_id: int, result: RunResult) -> RunStats:
         """Write the final state and give the lease back; returns the figures as
         the database counted them (a cancelled run may have committed a batch
-        whose answer it did not wait for)."""
+        whose answer it did not wait for). Batches under way are waited for, later
+        ones refused.
+
+        Raises :class:`~s3sync_tui.errors.LeaseLost` where another run has taken
+        over, unless ``result`` says so itself (``interrupted``).
+        """
 
     async def split_points(self, span: KeyRange, parts: int) -> list[str]:
         """Keys that cut ``span`` into about ``parts`` ranges of equal rows,
@@ -69,11 +82,15 @@ class Catalog(Protocol):
 
     async def compare(self, page: ObjectPage, *, started_at: datetime) -> Difference:
         """How ``page`` and the catalog differ. Rows created after ``started_at``
-        are never called gone: the page may be older than they are."""
+        are never called gone: the page may be older than they are. Marked and
+        archived rows are not gone once more; a marked row whose object is back has
+        changed."""
 
     async def mark_gone(self, page: ObjectPage, *, run_id: int, started_at: datetime) -> int:
         """Set ``missing_since`` on the rows of ``page.span`` that it does not
-        name; returns how many."""
+        name; returns how many this run has marked there.
+        Raises :class:`~s3sync_tui.errors.LeaseLost`.
+        """
 
     async def insert_batch(self, run_id: int, batch: int, rows: Rows) -> int:
         """Insert the rows that are not there yet; returns how many were.
@@ -89,3 +106,25 @@ class Catalog(Protocol):
 
     async def vacuum(self) -> None:
         """Refresh statistics and visibility after a bulk load, where permitted."""
+
+    async def history(self, limit: int = 50, before: int | None = None) -> RunHistory:
+        """The newest ``limit`` runs (at most 1,000), of those before run ``before``."""
+
+    async def growth_facts(self) -> GrowthFacts:
+        """Arrivals and sizes, from the kept counts: quick at any number of images."""
+
+    async def health_facts(self) -> HealthFacts:
+        """What health checks judge; also of a damaged schema.
+
+        Raises :class:`~s3sync_tui.errors.SchemaError` where there is none.
+        """
+
+    async def verify_counts(self) -> CountFacts:
+        """Count all images, and compare. Reads every row."""
+
+    async def mend(self, statements: Sequence[str]) -> None:
+        """Run the statements of a health check's fix, each by itself.
+
+        Raises :class:`~s3sync_tui.errors.CatalogError`, also where this transport
+        cannot run statements.
+        """

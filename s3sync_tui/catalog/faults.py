@@ -6,17 +6,9 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
-from s3sync_tui.errors import (
-    CatalogDenied,
-    CatalogError,
-    CatalogUnreachable,
-    LeaseLost,
-    S3SyncError,
-    SchemaError,
-)
-
-LEASE_LOST = "S3S01"
-"""Raised by the schema's functions when another run has taken over."""
+from s3sync_tui.catalog.functions import LEASE_LOST, lease_lost
+from s3sync_tui.catalog.schema import missing_schema
+from s3sync_tui.errors import CatalogDenied, CatalogError, CatalogUnreachable, S3SyncError
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _TRANSIENT_CLASSES = {"08", "53", "57"}  # connection, resources, operator intervention
@@ -36,15 +28,12 @@ def is_transient(error: BaseException) -> bool:
     return False
 
 
-def explain(error: BaseException, where: str) -> S3SyncError:
+def explain(error: BaseException, where: str, table: str) -> S3SyncError:
     """The error in our own terms; ``where`` names the database without secrets."""
     text = _first_line(error)
     state = error.sqlstate if isinstance(error, psycopg.Error) else None
     if state == LEASE_LOST:
-        return LeaseLost(
-            "The lease ran out, and another run has taken over.",
-            hint="Nothing is lost: the other run completes the work.",
-        )
+        return lease_lost()
     if state in {"28P01", "28000"} or "authentication failed" in text:
         return CatalogDenied(
             f"The database refuses this user: {text} ({where}).",
@@ -63,7 +52,7 @@ def explain(error: BaseException, where: str) -> S3SyncError:
     if isinstance(error, errors.ReadOnlySqlTransaction):
         return CatalogDenied(
             f"The database is read-only ({where}).",
-            hint="Connect to the primary; on Supabase a project over its disk quota is read-only too.",
+            hint="Connect to the primary; a Supabase project over its disk quota is read-only too.",
         )
     if isinstance(error, errors.DiskFull):
         return CatalogError(
@@ -71,10 +60,7 @@ def explain(error: BaseException, where: str) -> S3SyncError:
             hint="Free or add disk space, then sync again: it goes on where it stopped.",
         )
     if isinstance(error, errors.UndefinedFunction | errors.UndefinedTable | errors.UndefinedColumn):
-        return SchemaError(
-            f"The schema is missing or damaged: {text} ({where}).",
-            hint="Apply it with: s3sync-tui schema --apply",
-        )
+        return missing_schema(table, where)
     if isinstance(error, errors.QueryCanceled | TimeoutError):
         return CatalogError(
             f"The database took too long over one statement ({where}).",
@@ -99,6 +85,6 @@ def _reach_hint(where: str) -> str:
     if ".supabase.co" in where:
         return (
             "Supabase's direct host is reachable by IPv6 only: use the pooler's address from the "
-            "project's Connect dialog (…pooler.supabase.com), and check that the project is not paused."
+            "project's Connect dialog (…pooler.supabase.com); and is the project paused?"
         )
     return "Check host and port in DATABASE_URL, and that the database is running and lets you in."

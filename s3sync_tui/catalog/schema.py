@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from s3sync_tui.errors import SchemaError
+from s3sync_tui.errors import CatalogDenied, S3SyncError, SchemaError
 
 if TYPE_CHECKING:
     import psycopg
@@ -19,28 +20,35 @@ what it has."""
 
 DEFAULT_TABLE = "images"
 
-_FUNCTION = re.compile(r"\bs3sync_[a-z]\w*")
-_TABLE = re.compile(r"'(images(?:_archive|_counts)?)'|\bimages\w*")
+# A quoted 'images' is a text; anywhere else it is a name.
+_NAME = re.compile(r"'(images\w*)'|\b(images\w*)|\b(s3sync_[a-z]\w*)")
+
+BLIND = "row level security"
+"""So begins the problem, among those of ``s3sync_problems()``, that no schema mends."""
 
 _OBJECTS = """
-select 'table ' || c.relname, ''
-  from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
-   and c.relname = any(%(tables)s)
+with ours as (
+  select c.oid, c.relname, c.relrowsecurity from pg_class c
+   where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+     and c.relname = any(%(tables)s)
+)
+select 'table ' || relname, '' from ours
 union all
-select 'column ' || c.relname || '.' || a.attname,
+select 'column ' || relname || '.' || a.attname,
        format_type(a.atttypid, a.atttypmod) || case when a.attnotnull then ' not null' else '' end
        || case when a.attcollation = 'pg_catalog."C"'::regcollation then ' collate "C"' else '' end
-  from pg_attribute a join pg_class c on c.oid = a.attrelid
- where c.relnamespace = 'public'::regnamespace and c.relname = any(%(tables)s)
-   and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
+  from pg_attribute a join ours on oid = a.attrelid
+ where a.attnum > 0 and not a.attisdropped
 union all
-select 'index ' || x.relname, pg_get_indexdef(x.oid) || i.indisvalid
-  from pg_index i join pg_class c on c.oid = i.indrelid join pg_class x on x.oid = i.indexrelid
- where c.relnamespace = 'public'::regnamespace and c.relname = any(%(tables)s)
+select 'index ' || x.relname,
+       pg_get_indexdef(x.oid) || case when i.indisvalid then '' else ' invalid' end
+  from pg_index i join ours on ours.oid = i.indrelid join pg_class x on x.oid = i.indexrelid
 union all
-select 'row level security on ' || c.relname, ''
-  from pg_class c where c.relnamespace = 'public'::regnamespace and c.relrowsecurity
-   and c.relname = any(%(tables)s)
+select 'row level security on ' || relname, '' from ours where relrowsecurity
+union all
+select 'access of ' || r.rolname || ' to ' || relname, '' from ours, pg_roles r
+ where r.rolname in ('anon', 'authenticated')
+   and has_table_privilege(r.oid, ours.oid, 'select, insert, update, delete')
 union all
 select 'function ' || p.proname, md5(pg_get_functiondef(p.oid))
   from pg_proc p where p.pronamespace = 'public'::regnamespace and p.proname = any(%(functions)s)
@@ -67,22 +75,64 @@ def schema_sql(table: str = DEFAULT_TABLE) -> str:
     if table == DEFAULT_TABLE:
         return _template()
 
-    def rename_table(match: re.Match[str]) -> str:
-        literal = match.group(1)
-        if literal:
-            return "'" + literal.replace(DEFAULT_TABLE, table, 1) + "'"
-        return '"' + match.group(0).replace(DEFAULT_TABLE, table, 1) + '"'
+    def renamed(match: re.Match[str]) -> str:
+        text, name, function = match.groups()
+        if function:
+            return f'"{function_name(function, table)}"'
+        if text:
+            return f"'{text.replace(DEFAULT_TABLE, table, 1)}'"
+        return f'"{name.replace(DEFAULT_TABLE, table, 1)}"'
 
-    sql = _TABLE.sub(rename_table, _template())
-    return _FUNCTION.sub(lambda match: f'"{function_name(match.group(0), table)}"', sql)
+    return _NAME.sub(renamed, _template())
 
 
-async def apply_schema(connection: psycopg.AsyncConnection, table: str) -> list[str]:
+def apply_command(table: str) -> str:
+    """What an operator types to apply the schema."""
+    return "s3sync-tui schema --apply" + ("" if table == DEFAULT_TABLE else f" --table {table}")
+
+
+def missing_schema(table: str, where: str) -> SchemaError:
+    """There is no schema, or a part of it is gone."""
+    return SchemaError(
+        f"The schema is missing or incomplete in {where}.",
+        hint=f"Apply it with: {apply_command(table)}",
+    )
+
+
+def check_schema(version: int, problems: Sequence[str], *, table: str, where: str) -> None:
+    """Raise unless ``s3sync_version()`` and ``s3sync_problems()`` of ``table`` are
+    as this program needs them."""
+    apply = apply_command(table)
+    if version > SCHEMA_VERSION:
+        raise SchemaError(
+            f"The schema in {where} has version {version}, which is newer than this program "
+            f"understands ({SCHEMA_VERSION}).",
+            hint="Upgrade it with: pip install --upgrade s3sync-tui",
+        )
+    if version < SCHEMA_VERSION:
+        raise SchemaError(
+            f"The schema in {where} has version {version}; version {SCHEMA_VERSION} is needed.",
+            hint=f"Bring it up to date with: {apply}",
+        )
+    damage = [problem for problem in problems if not problem.startswith(BLIND)]
+    if damage:
+        raise SchemaError(
+            f"The schema in {where} is damaged: {'; '.join(damage)}.",
+            hint=f"Repair it with: {apply}",
+        )
+    if problems:
+        raise CatalogDenied(
+            f"The table looks empty to this database user ({where}): {problems[0]}.",
+            hint="Connect as the owner of the table (on Supabase: postgres), or with a secret key.",
+        )
+
+
+async def apply_schema(connection: psycopg.AsyncConnection[Any], table: str) -> list[str]:
     """Apply the schema in one transaction; returns what changed, a line each.
 
-    ``connection`` must be in autocommit mode: the script brings its own
-    transaction. Raises :class:`~s3sync_tui.errors.SchemaError`, with nothing
-    changed, where something is in the way.
+    ``connection`` is in autocommit mode: the script brings its own transaction.
+    Raises :class:`~s3sync_tui.errors.SchemaError`, with nothing changed, where
+    something is in the way, and psycopg's errors for what is no matter of schemas.
     """
     import psycopg
 
@@ -92,41 +142,51 @@ async def apply_schema(connection: psycopg.AsyncConnection, table: str) -> list[
         # No parameters: psycopg then sends the script as one simple query.
         await connection.execute(sql.encode())
     except psycopg.Error as error:
-        await connection.rollback()
-        if error.sqlstate and error.sqlstate[:2] in {"08", "57"}:
-            raise
-        raise SchemaError(
-            f"The schema was not applied, nothing has changed: {error.diag.message_primary or error}.",
-            hint=error.diag.message_hint or error.diag.message_detail or "",
-        ) from error
+        if not connection.broken:
+            await connection.rollback()
+        raise _explained(error) from error
     return _changes(before, await _objects(connection, table, sql))
 
 
-async def _objects(connection: psycopg.AsyncConnection, table: str, sql: str) -> dict[str, str]:
-    from psycopg.rows import tuple_row
+def _explained(error: psycopg.Error) -> S3SyncError | psycopg.Error:
+    state = error.sqlstate
+    # Connection, resources, operator; privileges.
+    if state is None or state[:2] in {"08", "53", "57"} or state == "42501":
+        return error
+    message = error.diag.message_primary or str(error)
+    hint = error.diag.message_hint or error.diag.message_detail or ""
+    if state == "55P03":
+        message = "other sessions are using the tables"
+        hint = "Try again in a quiet moment; select * from pg_stat_activity shows who is at work."
+    return SchemaError(
+        f"The schema was not applied, nothing has changed: {message.rstrip('.')}.", hint=hint
+    )
 
+
+async def _objects(
+    connection: psycopg.AsyncConnection[Any], table: str, sql: str
+) -> dict[str, str]:
     tables = [table, f"{table}_archive", f"{table}_counts"]
     tables += ["sync_schema", "sync_runs", "sync_leases", "sync_batches"]
     functions = sorted(set(re.findall(r"create or replace function \"?(\w+)", sql)))
-    cursor = connection.cursor(row_factory=tuple_row)
-    await cursor.execute(_OBJECTS, {"tables": tables, "functions": functions})
+    cursor = await connection.execute(_OBJECTS, {"tables": tables, "functions": functions})
     return {str(name): str(definition) for name, definition in await cursor.fetchall()}
 
 
 def _changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    changes = []
+    changes = [f"withdrew the {name}" for name in before.keys() - after.keys()]
     for name in after.keys() - before.keys():
         kind, _, rest = name.partition(" ")
-        if kind == "column" and f"table {rest.split('.')[0]}" not in before:
-            continue  # the table itself is new, and says so
-        if kind == "row":
+        if kind == "column":
+            # Of a new table, the table itself is enough to say.
+            if f"table {rest.partition('.')[0]}" in before:
+                changes.append(f"created {name} ({after[name]})")
+        elif kind == "row":
             changes.append(f"switched on {name}")
         else:
-            changes.append(f"created {name}" + (f" ({after[name]})" if kind == "column" else ""))
+            changes.append(f"created {name}")
     for name in after.keys() & before.keys():
         if after[name] != before[name]:
-            column = name.startswith("column")
-            changes.append(
-                f"changed {name}" + (f" from {before[name]} to {after[name]}" if column else "")
-            )
+            shown = "" if name.startswith("function") else f": {before[name]} → {after[name]}"
+            changes.append(f"changed {name}{shown}")
     return sorted(changes)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -23,8 +24,10 @@ StartStub = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
+def data_dir() -> Iterator[Path]:
+    # See tests/conftest.py on why not in pytest's own directory.
+    with TemporaryDirectory(prefix="s3sync-data-") as directory:
+        yield Path(directory)
 
 
 @pytest.fixture(scope="session")
