@@ -51,21 +51,36 @@ async def make_source(settings: Settings) -> AsyncIterator[Source]:
 
 
 @asynccontextmanager
-async def open_catalog(settings: Settings) -> AsyncIterator[Catalog]:
+async def open_catalog(settings: Settings, *, verify: bool = True) -> AsyncIterator[Catalog]:
     """The catalog that the settings name, ready for use; the embedded one where
-    they name none.
+    they name none. Without ``verify`` a damaged schema is no obstacle.
 
     Raises :class:`~s3sync_tui.errors.CatalogError` and
     :class:`~s3sync_tui.errors.SchemaError`.
     """
-    async with postgres_catalog(settings) as (catalog, is_ours):
-        if is_ours:  # nobody else would apply it
-            await catalog.apply_schema()
-        await catalog.open()
+    async with _catalog(settings) as catalog:
         try:
+            await (catalog.open() if verify else catalog.connect())
             yield catalog
         finally:
             await catalog.close()
+
+
+@asynccontextmanager
+async def _catalog(settings: Settings) -> AsyncIterator[Catalog]:
+    if settings.supabase_url is not None and settings.supabase_key is not None:
+        from s3sync_tui.catalog.supabase import SupabaseCatalog
+
+        yield SupabaseCatalog(
+            settings.supabase_url,
+            settings.supabase_key.get_secret_value(),
+            table=settings.table,
+        )
+        return
+    async with postgres_catalog(settings) as (catalog, is_ours):
+        if is_ours:  # nobody else would apply it
+            await catalog.apply_schema()
+        yield catalog
 
 
 @asynccontextmanager
@@ -88,8 +103,8 @@ async def postgres_catalog(settings: Settings) -> AsyncIterator[tuple[PostgresCa
     from s3sync_tui.catalog.embedded import EmbeddedPostgres
 
     embedded = EmbeddedPostgres(settings.data_dir)
-    conninfo = await asyncio.to_thread(embedded.start)
-    try:
+    try:  # a start that is cancelled goes on in its thread; stop() waits for it
+        conninfo = await asyncio.to_thread(embedded.start)
         yield PostgresCatalog(conninfo, table=settings.table, description="embedded"), True
     finally:
         await asyncio.to_thread(embedded.stop)

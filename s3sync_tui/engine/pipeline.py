@@ -27,14 +27,15 @@ from s3sync_tui.model import (
 from s3sync_tui.source.base import Source
 from s3sync_tui.source.ranges import list_in_parallel
 
-PAGES_HELD_BYTES = 32 * 1024 * 1024
-"""What waits between listing and reconciling: about 100 pages of S3's XML."""
+PAGES_HELD_BYTES = 3 * 1024 * 1024
+"""What waits between listing and reconciling: about 10 pages of S3's XML, each of which
+takes 0.4 MB once it is read."""
 
 BATCHES_HELD = 4
 """What waits between reconciling and writing."""
 
-PAGES_PER_DIGEST_CALL = 50
-RECONCILERS = 4
+PAGES_PER_DIGEST_CALL = 20
+RECONCILERS = 2
 WRITERS = 2
 """Two keep a database busy; more gain nothing (DESIGN.md, "Loading")."""
 

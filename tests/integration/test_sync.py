@@ -102,9 +102,8 @@ async def run_on(
 
 
 def stored(behind: Connection) -> dict[object, object]:
-    return dict(
-        behind.execute("select filename, etag from images where missing_since is null").fetchall()
-    )  # type: ignore[arg-type]
+    query = "select filename, etag from images where missing_since is null"
+    return {key: etag for key, etag in behind.execute(query).fetchall()}  # noqa: C416
 
 
 def kept_count(behind: Connection) -> object:
