@@ -15,6 +15,7 @@ import typer
 from s3sync_tui import __version__
 from s3sync_tui.cli.ending import ExitWith, show_error
 from s3sync_tui.cli.flags import settings_flags
+from s3sync_tui.cli.insight_commands import register
 from s3sync_tui.cli.logs import LogFormat, LogLevel, set_up_logs
 from s3sync_tui.connect import make_source, open_catalog, postgres_catalog, sync_options
 from s3sync_tui.demo import IMAGES, PER_HOUR
@@ -97,7 +98,12 @@ def root(
 def schema(
     config: Config = None,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Apply it, and say what that changed.")
+        bool,
+        typer.Option(
+            "--apply",
+            help="Apply it, and say what that changed. Over Supabase's REST API, which cannot: "
+            "check it, and say what to do.",
+        ),
     ] = False,
     *,
     flags: dict[str, Any],
@@ -111,6 +117,11 @@ def schema(
         return
 
     async def apply_it() -> None:
+        if settings.catalog_kind == "supabase":
+            # PostgREST runs no DDL: look, and where it is missing say what to paste where.
+            async with open_catalog(settings) as checked:
+                typer.echo(f"{checked.description}: the schema is in place and up to date.")
+            return
         async with postgres_catalog(settings) as (catalog, _):
             changes = await catalog.apply_schema()
             for change in changes:
@@ -118,6 +129,17 @@ def schema(
             typer.echo(f"{catalog.description}: {len(changes) or 'no'} changes.")
 
     asyncio.run(apply_it())
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Option("--file", help="The file to write.")] = Path("s3sync.toml"),
+) -> None:
+    """Ask for what is needed, try each answer, and write s3sync.toml."""
+    from s3sync_tui.headless import init as face
+
+    set_up_logs(LogFormat.TEXT, LogLevel.ERROR)
+    face.init(file, dict(os.environ))
 
 
 @app.command()
@@ -198,3 +220,6 @@ def dashboard(settings: Settings, *, sync_at_start: bool = False) -> None:
 
 def _settings(flags: dict[str, Any], config: Path | None) -> Settings:
     return load_settings(flags, environ=os.environ, config=config, directory=Path.cwd()).settings
+
+
+register(app)

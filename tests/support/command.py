@@ -34,12 +34,13 @@ class Command:
     directory: Path
     environ: dict[str, str] = field(default_factory=dict)
 
-    def run(self, *arguments: str, timeout: float = 120, **environ: str) -> Ended:
-        """Run it to its end."""
+    def run(self, *arguments: str, typed: str = "", timeout: float = 120, **environ: str) -> Ended:
+        """Run it to its end; ``typed`` is what it reads."""
         done = subprocess.run(
             [*COMMAND, *arguments],
             cwd=self.directory,
             env=self._environment(environ),
+            input=typed,
             capture_output=True,
             text=True,
             timeout=timeout,
