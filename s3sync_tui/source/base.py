@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from s3sync_tui.model import KeyRange, ObjectPage
 
@@ -39,3 +39,17 @@ class Source(Protocol):
         Raises :class:`~s3sync_tui.errors.BucketError` once retries are used up;
         what was yielded before stays valid.
         """
+
+
+@runtime_checkable
+class Located(Protocol):
+    """A source that knows where its bucket is and what time it is there."""
+
+    @property
+    def region(self) -> str | None:
+        """The bucket's AWS region; None at other stores, and before :meth:`Source.open`."""
+
+    @property
+    def clock_offset_seconds(self) -> float | None:
+        """How far the bucket's clock is ahead of this machine's, to the second; None
+        before it has answered."""

@@ -62,6 +62,7 @@ class S3Source:
         self._selection = selection or Selection()
         self._page_size = page_size
         self._region_is_set = region is not None
+        self._is_checked = False
         self._endpoint = Endpoint(
             Signer(
                 bucket,
@@ -79,6 +80,16 @@ class S3Source:
     def list_requests(self) -> int:
         """LIST requests made so far, retries included: each is billed."""
         return self._endpoint.list_requests
+
+    @property
+    def region(self) -> str | None:
+        """The bucket's AWS region; None at other stores, and before :meth:`open`."""
+        return self._endpoint.region if self._is_checked else None
+
+    @property
+    def clock_offset_seconds(self) -> float | None:
+        """How far the bucket's clock is ahead of this machine's, to the second."""
+        return self._endpoint.clock_offset_seconds
 
     async def open(self) -> None:
         """Check that the bucket exists and may be listed, and find its region.
@@ -99,6 +110,7 @@ class S3Source:
                 raise
             await self._endpoint.move(found.region)
             await self._endpoint.check(self.prefix)
+        self._is_checked = True
 
     async def close(self) -> None:
         """Release connections and threads."""

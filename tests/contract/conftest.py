@@ -13,6 +13,7 @@ from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.catalog.postgres import PostgresCatalog
 from tests.contract.supabase_transport import supabase_transport
 from tests.support.database import Connection
+from tests.support.pooler import PGBOUNCER, pooled
 
 
 class Transport(Protocol):
@@ -69,9 +70,20 @@ async def _postgres(
         await catalog.close()
 
 
+@asynccontextmanager
+async def _pooled(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
+    with pooled(request.getfixturevalue("catalog_database")) as conninfo:
+        transport = PostgresTransport(conninfo, request.getfixturevalue("behind"), PostgresCatalog)
+        yield transport
+        for catalog in transport.made:
+            await catalog.close()
+
+
 TRANSPORTS: dict[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Transport]]] = {
     "postgres": _postgres,
     "postgres losing answers": lambda request: _postgres(request, AnswersLost),
+    # Where it is installed; .ci/run installs it.
+    **({"transaction pooler": _pooled} if PGBOUNCER else {}),
     "supabase": supabase_transport,
     "supabase losing answers": lambda request: supabase_transport(request, loses_answers=True),
 }
@@ -89,5 +101,5 @@ async def catalog(transport: Transport) -> Catalog:
 
 
 @pytest.fixture
-def behind_the_curtain(transport: Transport) -> Connection:
+def database(transport: Transport) -> Connection:
     return transport.connection

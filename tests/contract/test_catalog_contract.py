@@ -58,15 +58,15 @@ def runs(connection: Connection) -> list[tuple[object, ...]]:
 # Rows -------------------------------------------------------------------------
 
 
-async def test_rows_arrive_byte_for_byte(catalog: Catalog, behind_the_curtain: Connection) -> None:
+async def test_rows_arrive_byte_for_byte(catalog: Catalog, database: Connection) -> None:
     images = rows(HARD_KEYS)
     assert await catalog.insert_batch(await begin(catalog), 1, images) == len(HARD_KEYS)
-    assert stored(behind_the_curtain) == images
-    assert kept_counts(behind_the_curtain) == true_counts(behind_the_curtain)
+    assert stored(database) == images
+    assert kept_counts(database) == true_counts(database)
 
 
 async def test_a_repeated_batch_changes_nothing_and_answers_the_same(
-    catalog: Catalog, behind_the_curtain: Connection
+    catalog: Catalog, database: Connection
 ) -> None:
     run = await begin(catalog)
     assert await catalog.insert_batch(run, 1, rows("abc")) == 3
@@ -77,20 +77,18 @@ async def test_a_repeated_batch_changes_nothing_and_answers_the_same(
     assert await catalog.update_batch(run, 4, rows("abcd")) == 2
     stats = await catalog.finish_run(run, result(run, total=4))
     assert (stats.added, stats.changed) == (4, 4)
-    assert stored(behind_the_curtain) == rows("abcd")
-    assert kept_counts(behind_the_curtain) == true_counts(behind_the_curtain)
+    assert stored(database) == rows("abcd")
+    assert kept_counts(database) == true_counts(database)
 
 
-async def test_writers_at_once_count_every_row_once(
-    catalog: Catalog, behind_the_curtain: Connection
-) -> None:
+async def test_writers_at_once_count_every_row_once(catalog: Catalog, database: Connection) -> None:
     run = await begin(catalog)
     keys = [f"{i:04}.jpg" for i in range(800)]
     overlapping = [rows(keys[i * 80 : i * 80 + 160]) for i in range(10)]
 
     async def label() -> None:
         for i in range(0, 800, 7):
-            behind_the_curtain.execute(
+            database.execute(
                 "update images set labeled = true, label = 'x' where filename = %s", [keys[i]]
             )
             await asyncio.sleep(0)
@@ -110,18 +108,18 @@ async def test_writers_at_once_count_every_row_once(
         label(),
     )
     assert sum(changed) == 800
-    assert stored(behind_the_curtain) == rows(keys, version=2)
-    assert kept_counts(behind_the_curtain) == true_counts(behind_the_curtain)
-    labelled = behind_the_curtain.execute("select count(*) from images where labeled").fetchone()
+    assert stored(database) == rows(keys, version=2)
+    assert kept_counts(database) == true_counts(database)
+    labelled = database.execute("select count(*) from images where labeled").fetchone()
     assert labelled == (115,)
 
 
 async def test_an_archived_image_is_never_inserted_again_but_kept_up_to_date(
-    catalog: Catalog, behind_the_curtain: Connection
+    catalog: Catalog, database: Connection
 ) -> None:
     run = await begin(catalog)
     await catalog.insert_batch(run, 1, rows("ab"))
-    behind_the_curtain.execute(
+    database.execute(
         "with moved as (delete from images where filename = 'a' returning *) "
         "insert into images_archive select * from moved"
     )
@@ -136,19 +134,17 @@ async def test_an_archived_image_is_never_inserted_again_but_kept_up_to_date(
     [held] = await catalog.range_digests([whole.span])
     assert held.digest == digest(rows("ab", version=2))
     assert (await catalog.compare(page(rows("b", version=2)), started_at=LATER)).gone == 0
-    assert kept_counts(behind_the_curtain) == true_counts(behind_the_curtain)
+    assert kept_counts(database) == true_counts(database)
     assert (await catalog.summary()).images == 2
 
 
 # Reconciling ------------------------------------------------------------------
 
 
-async def test_digests_are_those_of_the_client(
-    catalog: Catalog, behind_the_curtain: Connection
-) -> None:
+async def test_digests_are_those_of_the_client(catalog: Catalog, database: Connection) -> None:
     await catalog.insert_batch(await begin(catalog), 1, rows(HARD_KEYS))
     # A table of the user's own may know no more than the key.
-    behind_the_curtain.execute("insert into images (filename) values ('~plain')")
+    database.execute("insert into images (filename) values ('~plain')")
     spans = [KeyRange(), *KeyRange().split(HARD_KEYS[::5]), KeyRange("~", "~~")]
     held = await catalog.range_digests(spans)
     everything = rows(HARD_KEYS)
@@ -165,7 +161,7 @@ async def test_no_ranges_have_no_digests(catalog: Catalog) -> None:
 
 
 async def test_differences_are_found_in_a_page_and_only_there(
-    catalog: Catalog, behind_the_curtain: Connection
+    catalog: Catalog, database: Connection
 ) -> None:
     run = await begin(catalog)
     await catalog.insert_batch(run, 1, rows(["a", "b", "c", "d", "e", "z"]))
@@ -176,15 +172,15 @@ async def test_differences_are_found_in_a_page_and_only_there(
     assert (found.missing, found.changed) == ([1], [3])
     assert (found.gone, found.gone_sample) == (1, ["b"])
     # Rows that came after the run began are younger than the page.
-    behind_the_curtain.execute("update images set created_at = %s", [LATER])
+    database.execute("update images set created_at = %s", [LATER])
     assert (await catalog.compare(seen, started_at=datetime.now(UTC))).gone == 0
     # Rows without a date are older than anything.
-    behind_the_curtain.execute("update images set created_at = null")
+    database.execute("update images set created_at = null")
     assert (await catalog.compare(seen, started_at=datetime.now(UTC))).gone == 1
 
 
 async def test_what_is_gone_is_marked_once_and_what_is_back_has_changed(
-    catalog: Catalog, behind_the_curtain: Connection
+    catalog: Catalog, database: Connection
 ) -> None:
     run = await begin(catalog)
     await catalog.insert_batch(run, 1, rows("abc"))
@@ -199,20 +195,20 @@ async def test_what_is_gone_is_marked_once_and_what_is_back_has_changed(
     assert await catalog.update_batch(run, 2, rows("b")) == 1
     [held] = await catalog.range_digests([KeyRange()])
     assert held.digest == digest(rows("abc"))
-    marked = behind_the_curtain.execute(
+    marked = database.execute(
         "select count(*) from images where missing_since is not null"
     ).fetchone()
     assert marked == (0,)
 
 
 async def test_split_points_cut_the_table_into_equal_parts(
-    catalog: Catalog, behind_the_curtain: Connection
+    catalog: Catalog, database: Connection
 ) -> None:
     assert await catalog.split_points(KeyRange(), 8) == []
     run = await begin(catalog)
     keys = [f"{c},\"'\\{{}}\n{i:03}" for c in ("a", "é", "😀") for i in range(300)]
     await catalog.insert_batch(run, 1, rows(keys))
-    behind_the_curtain.execute("analyze images")
+    database.execute("analyze images")
     cuts = await catalog.split_points(KeyRange(), 9)
     assert cuts == sorted(cuts)
     assert len(cuts) == 8
@@ -245,21 +241,21 @@ async def test_of_many_that_begin_at_once_one_wins(catalog: Catalog) -> None:
 
 
 async def test_a_dead_run_is_marked_interrupted_with_what_it_committed(
-    catalog: Catalog, behind_the_curtain: Connection
+    catalog: Catalog, database: Connection
 ) -> None:
     dead = await begin(catalog)
     await catalog.insert_batch(dead, 1, rows("abc"))
-    expire(behind_the_curtain)
+    expire(database)
     ticket = await catalog.begin_run(RunRequest("bucket", "", RunMode.FULL, "other", 60))
     assert ticket.interrupted == [dead]
-    assert runs(behind_the_curtain) == [("interrupted", 3, 3, 0, 0), ("running", 0, 0, 0, 0)]
+    assert runs(database) == [("interrupted", 3, 3, 0, 0), ("running", 0, 0, 0, 0)]
 
 
 async def test_the_old_holder_can_neither_write_nor_renew_nor_finish(
-    catalog: Catalog, behind_the_curtain: Connection
+    catalog: Catalog, database: Connection
 ) -> None:
     old = await begin(catalog)
-    expire(behind_the_curtain)
+    expire(database)
     new = await begin(catalog)
     with pytest.raises(LeaseLost):
         await catalog.insert_batch(old, 1, rows("a"))
@@ -273,22 +269,22 @@ async def test_the_old_holder_can_neither_write_nor_renew_nor_finish(
         await catalog.finish_run(old, result(old))
     assert await catalog.insert_batch(new, 1, rows("a")) == 1
     await catalog.renew_lease(new, 60, RunStats(total=1))
-    assert runs(behind_the_curtain)[0][0] == "interrupted"
+    assert runs(database)[0][0] == "interrupted"
 
 
 async def test_an_expired_lease_that_nobody_took_is_renewed(
-    catalog: Catalog, behind_the_curtain: Connection
+    catalog: Catalog, database: Connection
 ) -> None:
     run = await begin(catalog)
-    expire(behind_the_curtain)
+    expire(database)
     await catalog.renew_lease(run, 60, RunStats(total=7, list_requests=3))
     with pytest.raises(LeaseHeld):
         await begin(catalog)
-    assert runs(behind_the_curtain)[0][:2] == ("running", 7)
+    assert runs(database)[0][:2] == ("running", 7)
 
 
 async def test_a_finished_run_can_be_finished_again_but_writes_no_more(
-    catalog: Catalog, behind_the_curtain: Connection
+    catalog: Catalog, database: Connection
 ) -> None:
     run = await begin(catalog)
     await catalog.insert_batch(run, 1, rows("abc"))
@@ -298,8 +294,8 @@ async def test_a_finished_run_can_be_finished_again_but_writes_no_more(
     assert (await catalog.finish_run(run, final)).added == 3
     with pytest.raises(LeaseLost):
         await catalog.insert_batch(run, 2, rows("d"))
-    assert runs(behind_the_curtain) == [("cancelled", 5, 3, 2, 0)]
-    batches = behind_the_curtain.execute("select count(*) from sync_batches").fetchone()
+    assert runs(database) == [("cancelled", 5, 3, 2, 0)]
+    batches = database.execute("select count(*) from sync_batches").fetchone()
     assert batches == (0,)
 
 

@@ -262,7 +262,7 @@ async def _run() -> None:
     await gateway.open()
     app = web.Application(client_max_size=0)  # without limit
     app.router.add_route("*", "/{path:.*}", gateway.handle)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, max_line_size=64 * 1024)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", setup["port"])
     await site.start()
