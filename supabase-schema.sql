@@ -755,19 +755,22 @@ as $$
 begin
   at := clock_timestamp();
   select max(started_at) into synced_at from sync_runs where table_name = 'images' and status = 'succeeded';
-  select coalesce(sum(objects), 0), coalesce(sum(bytes), 0) into objects_total, bytes_total from images_counts;
-  select coalesce(array_agg(h.hour order by h.hour), '{}'), coalesce(array_agg(h.n order by h.hour), '{}'),
-      coalesce(array_agg(h.b order by h.hour), '{}'), max(h.hour) filter (where h.n > 0 and h.hour <= at)
-    into hours, hour_objects, hour_bytes, newest_at
-    from (select c.hour, sum(objects)::bigint n, sum(bytes)::bigint b from images_counts c
-      where c.hour > at - make_interval(hours => p_hours) group by c.hour) h where h.n <> 0;
-  select coalesce(array_agg(d.day order by d.day), '{}'), coalesce(array_agg(d.n order by d.day), '{}'),
-      coalesce(array_agg(d.b order by d.day), '{}'),
-      coalesce(newest_at, max(d.hour) filter (where d.n > 0 and d.day <= at))
-    into days, day_objects, day_bytes, newest_at
-    from (select date_trunc('day', hour, 'UTC') as day, max(hour) as hour,
-        sum(objects)::bigint n, sum(bytes)::bigint b
-      from images_counts where hour > 'epoch' group by 1) d where d.n <> 0;
+  with hourly as materialized (
+    select c.hour, sum(c.objects)::bigint as n, sum(c.bytes)::bigint as b from images_counts c group by c.hour
+  ), recent as (
+    select * from hourly h where h.hour > at - make_interval(hours => p_hours) and h.n <> 0
+  ), daily as (
+    select date_trunc('day', h.hour, 'UTC') as day, sum(h.n)::bigint as n, sum(h.b)::bigint as b
+    from hourly h where h.hour > 'epoch' group by 1 having sum(h.n) <> 0
+  )
+  select total.n, total.b, total.newest, r.hours, r.n, r.b, d.days, d.n, d.b
+    into objects_total, bytes_total, newest_at, hours, hour_objects, hour_bytes, days, day_objects, day_bytes
+    from (select coalesce(sum(h.n), 0) as n, coalesce(sum(h.b), 0) as b,
+        max(h.hour) filter (where h.n > 0 and h.hour > 'epoch' and h.hour <= at) as newest from hourly h) total,
+      (select coalesce(array_agg(h.hour order by h.hour), '{}') as hours, coalesce(array_agg(h.n order by h.hour), '{}') as n,
+        coalesce(array_agg(h.b order by h.hour), '{}') as b from recent h) r,
+      (select coalesce(array_agg(h.day order by h.day), '{}') as days, coalesce(array_agg(h.n order by h.day), '{}') as n,
+        coalesce(array_agg(h.b order by h.day), '{}') as b from daily h) d;
 
   -- The counts know the newest image's hour; the rows that came last may know more.
   if exists (select from pg_index x join pg_attribute a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]
@@ -857,7 +860,8 @@ begin
 
   -- Columns that count up, and how far: ON CONFLICT and failed inserts use numbers up, too.
   v_facts := v_facts || jsonb_build_object('numbered', (select coalesce(jsonb_agg(jsonb_build_object(
-      'column', a.attname, 'sequence', format('%I.%I', q.schemaname, q.sequencename), 'last', q.last_value,
+      'column', a.attname, 'sequence', format('%I.%I', q.schemaname, q.sequencename), 'last',
+      case when has_sequence_privilege(k.oid, 'usage, select') then coalesce(q.last_value, 0) end,
       'type', format_type(a.atttypid, null),
       'limit', least(q.max_value, case a.atttypid when 'int2'::regtype then 32767
         when 'int4'::regtype then 2147483647 else 9223372036854775807 end)) order by a.attnum), '[]')

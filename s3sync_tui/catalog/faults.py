@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout
@@ -14,6 +16,14 @@ from s3sync_tui.errors import CatalogDenied, CatalogError, CatalogUnreachable, S
 _TRANSIENT_CLASSES = {"08", "53", "57"}  # connection, resources, operator intervention
 _TRANSIENT = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock not available
 _LASTING = {"53100", "57014", "57P04"}  # disk full, statement timeout, database dropped
+
+# While it connects, libpq hands on the server's words, but no SQLSTATE.
+_REFUSED = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry|not permitted to log in"
+    r"|permission denied for database|role \".*\" does not exist"
+    r"|Tenant or user not found"  # Supabase's pooler, where users are called postgres.<project>
+)
+_NO_DATABASE = re.compile(r"database \".*\" does not exist")
 
 
 def is_transient(error: BaseException) -> bool:
@@ -34,20 +44,14 @@ def explain(error: BaseException, where: str, table: str) -> S3SyncError:
     state = error.sqlstate if isinstance(error, psycopg.Error) else None
     if state == LEASE_LOST:
         return lease_lost()
-    if state in {"28P01", "28000"} or "authentication failed" in text:
-        return CatalogDenied(
-            f"The database refuses this user: {text} ({where}).",
-            hint="Check user and password in DATABASE_URL; special characters in the password "
-            "must be percent-encoded (@ is %40).",
-        )
+    if state is None:
+        return _explain_silence(error, text, where)
+    if state in {"28P01", "28000"}:
+        return _refused_user(text, where)
     if isinstance(error, errors.InsufficientPrivilege):
         return CatalogDenied(
             f"The database user may not do this: {text} ({where}).",
             hint="Connect as the owner of the table (on Supabase: postgres).",
-        )
-    if isinstance(error, errors.InvalidCatalogName):
-        return CatalogUnreachable(
-            f"{text} ({where}).", hint="Check the database name at the end of DATABASE_URL."
         )
     if isinstance(error, errors.ReadOnlySqlTransaction):
         return CatalogDenied(
@@ -61,24 +65,70 @@ def explain(error: BaseException, where: str, table: str) -> S3SyncError:
         )
     if isinstance(error, errors.UndefinedFunction | errors.UndefinedTable | errors.UndefinedColumn):
         return missing_schema(table, where)
-    if isinstance(error, errors.QueryCanceled | TimeoutError):
-        return CatalogError(
-            f"The database took too long over one statement ({where}).",
-            hint="Look for locks (select * from pg_stat_activity), or a small statement_timeout; "
-            "a smaller --batch-size helps too. Then sync again: it goes on where it stopped.",
-        )
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | OSError):
+    if isinstance(error, errors.QueryCanceled):
+        return _too_slow(where)
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return CatalogUnreachable(
             f"The database does not answer: {text} ({where}).", hint=_reach_hint(where)
         )
     return CatalogError(f"The database reports: {text} ({where}).")
 
 
+def refused(statement: str, error: psycopg.Error, where: str, table: str) -> S3SyncError:
+    """Why a statement that an operator chose was not run."""
+    state = error.sqlstate
+    if state is None or state[:2] in _TRANSIENT_CLASSES or state == "42501":
+        return explain(error, where, table)
+    return CatalogError(
+        f"The database refuses it: {_first_line(error)} ({where}).", hint=f"It was: {statement}"
+    )
+
+
+def _explain_silence(error: BaseException, text: str, where: str) -> S3SyncError:
+    """No statement was answered, or there is no connection."""
+    if isinstance(error, TimeoutError):
+        return _too_slow(where)
+    if isinstance(error, psycopg.ProgrammingError):
+        # psycopg quotes from what it cannot read, which may be the password.
+        return CatalogError(
+            f"The connection string cannot be read ({where}).",
+            hint="It looks like postgresql://user:password@host:5432/database; special characters "
+            "in the password must be percent-encoded (@ is %40).",
+        )
+    if _REFUSED.search(text):
+        return _refused_user(text, where)
+    if _NO_DATABASE.search(text):
+        return CatalogUnreachable(
+            f"The {text} ({where}).", hint="Check the database name at the end of DATABASE_URL."
+        )
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return CatalogUnreachable(
+            f"The database does not answer: {text} ({where}).", hint=_reach_hint(where)
+        )
+    return CatalogError(f"The database driver reports: {text} ({where}).")
+
+
+def _refused_user(text: str, where: str) -> CatalogDenied:
+    return CatalogDenied(
+        f"The database refuses this user: {text} ({where}).",
+        hint="Check user and password in DATABASE_URL; special characters in the password must be "
+        "percent-encoded (@ is %40). The user of Supabase's pooler is postgres.<project>.",
+    )
+
+
+def _too_slow(where: str) -> CatalogError:
+    return CatalogError(
+        f"The database took too long over one statement ({where}).",
+        hint="Look for locks (select * from pg_stat_activity), or a small statement_timeout; "
+        "a smaller --batch-size helps too. Then sync again: it goes on where it stopped.",
+    )
+
+
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
     # libpq tries every address of a name and reports all; the last is enough.
-    return text.rpartition("failed: ")[2] or text
+    return (text.rpartition("failed: ")[2] or text).removeprefix("FATAL:").strip()
 
 
 def _reach_hint(where: str) -> str:

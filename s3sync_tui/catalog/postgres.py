@@ -19,7 +19,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from s3sync_tui.catalog.faults import explain, is_transient
+from s3sync_tui.catalog.faults import explain, is_transient, refused
 from s3sync_tui.catalog.functions import FunctionCatalog
 from s3sync_tui.catalog.place import region_of
 from s3sync_tui.catalog.schema import apply_schema, function_name
@@ -87,7 +87,7 @@ class PostgresCatalog(FunctionCatalog):
                 try:
                     await connection.execute(statement.encode())
                 except psycopg.Error as error:
-                    raise explain(error, self.description, self._table) from error
+                    raise refused(statement, error, self.description, self._table) from error
 
     async def _call(self, function: str, arguments: Mapping[str, object]) -> Any:
         query = sql.SQL("select * from {}({})").format(

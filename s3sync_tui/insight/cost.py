@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import fmean, median
+
+from s3sync_tui.catalog.base import Catalog
+from s3sync_tui.model import RunRecord, RunStatus
+
+_RECENT_RUNS = 50
+_MONTH = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +27,51 @@ class Cost:
     """For 30 days, at the pace and the price of the recent runs."""
     seconds_between_runs: float | None
     """The median; None before the second run."""
+
+
+async def catalog_cost(catalog: Catalog, *, price: float | None = None) -> Cost:
+    """What listing for this catalog costs; see :func:`measure_cost`."""
+    history = await catalog.history(_RECENT_RUNS)
+    return measure_cost(history.runs, now=history.at, price=price, month_usd=history.month_cost_usd)
+
+
+def measure_cost(
+    runs: Sequence[RunRecord],
+    *,
+    now: datetime,
+    price: float | None = None,
+    month_usd: float | None = None,
+) -> Cost:
+    """From ``runs`` in any order; projected from the newest 50 of them.
+
+    ``price`` is USD per 1,000 LIST requests from now on; without it, each run's own price
+    counts. ``month_usd`` is what the last 30 days cost, for callers whose ``runs`` do not
+    reach back that far.
+    """
+    newest = sorted(runs, key=lambda run: run.started_at, reverse=True)
+    ended = [run for run in newest if run.status is not RunStatus.RUNNING]
+    if month_usd is None:
+        month_usd = sum(run.stats.cost_usd for run in newest if now - run.started_at <= _MONTH)
+    spacing = seconds_between([run.started_at for run in newest[:_RECENT_RUNS]])
+    # A run that broke off asked for less than a whole one does.
+    whole = [run for run in ended[:_RECENT_RUNS] if run.status is RunStatus.SUCCEEDED]
+    projected = None
+    if spacing and whole:
+        each = fmean(
+            run.stats.cost_usd if price is None else run.stats.list_requests / 1000 * price
+            for run in whole
+        )
+        projected = each * _MONTH.total_seconds() / spacing
+    return Cost(
+        last_run_usd=ended[0].stats.cost_usd if ended else None,
+        month_usd=month_usd,
+        projected_month_usd=projected,
+        seconds_between_runs=spacing,
+    )
+
+
+def seconds_between(starts: Sequence[datetime]) -> float | None:
+    """The median time from one run's start to the next's; None before the second."""
+    ordered = sorted(starts)
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(ordered)]
+    return median(gaps) if gaps else None

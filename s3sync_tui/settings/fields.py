@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
 
 from s3sync_tui.settings import rules
@@ -168,6 +168,14 @@ class Settings(BaseModel, frozen=True, strict=True, extra="forbid", hide_input_i
         Field(ge=0, allow_inf_nan=False, description="USD per 1,000 LIST requests."),
         _Sources("S3SYNC_LIST_PRICE", read=rules.read_number),
     ] = 0.005
+    database_quota: Annotated[
+        Annotated[int, BeforeValidator(rules.check_size)] | None,
+        Field(
+            description="How large the database may grow: 500 MB, 8 GB, or a number of bytes. "
+            "Lets growth and health say when it will be full."
+        ),
+        _Sources("S3SYNC_DATABASE_QUOTA", read=rules.read_size, default="none"),
+    ] = None
 
     @property
     def catalog_kind(self) -> CatalogKind:

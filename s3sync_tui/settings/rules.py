@@ -17,6 +17,7 @@ _TABLE = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 _OUR_TABLES = {"sync_runs", "sync_leases", "sync_lanes", "sync_batches", "sync_schema"}
 _OUR_SUFFIXES = ("_archive", "_counts")
 _LONGEST_KEY_BYTES = 1024
+_SIZE = re.compile(r"([0-9]{1,18}|[0-9]{1,12}\.[0-9]{1,6}) ?(?:([KMGTP])(I?))?B?", re.IGNORECASE)
 _SWITCH = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
@@ -44,6 +45,18 @@ def read_number(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+def read_size(value: object) -> object:
+    """The bytes in ``500 MB``, ``8 GB``, ``0.5 GiB``; what is no such text, as it is."""
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        return value
+    number, unit, is_binary = match.groups()
+    if unit is None and number.isdecimal():
+        return int(number)
+    power = " KMGTP".index((unit or " ").upper())
+    return round(float(number) * (1024 if is_binary else 1000) ** power)
 
 
 def read_switch(text: str) -> bool | str:
@@ -169,6 +182,17 @@ def check_supabase_key(key: SecretStr) -> SecretStr:
             "Copy it anew from the Supabase dashboard: Project Settings > API Keys.",
         )
     return key
+
+
+def check_size(value: object) -> int:
+    """A number of bytes, or text that :func:`read_size` can read."""
+    size = read_size(value)
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise Unfit(
+            "must be a size, like 500 MB or 8 GB, or a number of bytes",
+            "KB, MB, GB and TB are powers of 1,000; KiB, MiB, GiB and TiB of 1,024.",
+        )
+    return size
 
 
 def check_table(name: str) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import cycle
 from email.utils import parsedate_to_datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any, TypeVar
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,9 @@ from tests.contract.runs import begin, fill, number, run_row
 from tests.support.database import Connection
 
 NOTHING = Rows([], [], [], [])
+
+# What is done with the rows is the same when answers are lost; how they travel is not.
+pytestmark = pytest.mark.parametrize("transport", ["postgres", "supabase"], indirect=True)
 
 
 @settings(

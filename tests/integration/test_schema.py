@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -144,6 +145,85 @@ async def test_duplicates_are_counted_and_named(plain: str, own: Connection) -> 
     assert columns.fetchone() == (2,)
 
 
+async def test_views_policies_and_triggers_in_the_way_are_named(
+    plain: str, own: Connection
+) -> None:
+    own.execute(OLDER)
+    own.execute("create view labelled as select filename from images where labeled")
+    own.execute("create policy by_name on images using (filename like 'a%')")
+    with pytest.raises(SchemaError, match="stand in the way") as fault:
+        await catalog_at(plain).apply_schema()
+    assert "view labelled" in fault.value.message
+    assert "policy by_name" in fault.value.message
+    assert "my_policy" not in fault.value.message
+    own.execute("drop view labelled; drop policy by_name on images")
+    await catalog_at(plain).apply_schema()
+    own.execute("create view labelled as select filename from images where labeled")
+    assert await catalog_at(plain).apply_schema() == []
+
+
+async def test_functions_of_an_older_version_do_not_stay_beside_ours(
+    catalog_database: str, behind: Connection
+) -> None:
+    await catalog_at(catalog_database, "old_photos").apply_schema()
+    behind.execute(
+        """create function s3sync_renew(p_run_id bigint) returns int language sql as 'select 1';
+           create function s3sync_forgotten() returns int language sql as 'select 1';
+           create function s3sync_forgotten__old_photos() returns int language sql as 'select 1';
+           drop function s3sync_summary();
+           create function s3sync_summary() returns int language sql as 'select 1';
+           update sync_schema set version = 0 where table_name = 'images'"""
+    )
+    await catalog_at(catalog_database).apply_schema()
+    found = behind.execute(
+        "select proname, count(*) from pg_proc where pronamespace = 'public'::regnamespace "
+        "group by 1 having count(*) > 1 or proname like '%forgotten%'"
+    )
+    assert found.fetchall() == [("s3sync_forgotten__old_photos", 1)]
+    await opened(catalog_database)
+    await opened(catalog_database, "old_photos")
+
+
+async def test_a_newer_schema_is_left_alone(catalog_database: str, behind: Connection) -> None:
+    behind.execute("update sync_schema set version = 99")
+    with pytest.raises(SchemaError, match="version 99 already") as fault:
+        await catalog_at(catalog_database).apply_schema()
+    assert "pip install --upgrade" in fault.value.hint
+
+
+async def test_what_the_public_loses_is_told(plain: str, own: Connection) -> None:
+    own.execute("create table images (id serial primary key, filename text)")
+    changes = await catalog_at(plain).apply_schema()
+    assert "withdrew the access of anon to images" in changes
+    assert "switched on row level security on images" in changes
+
+
+async def test_applying_while_batches_are_written_disturbs_neither(
+    catalog_database: str, behind: Connection
+) -> None:
+    catalog = catalog_at(catalog_database)
+    await catalog.open()
+    ticket = await catalog.begin_run(RunRequest("b", "", RunMode.FULL, "test", 60))
+    run_id = ticket.run_id
+    assert run_id is not None
+
+    async def write(first: int) -> int:
+        return sum(
+            [
+                await catalog.insert_batch(run_id, n, rows(f"{n:03}/{i}.jpg" for i in range(20)))
+                for n in range(first, first + 10)
+            ]
+        )
+
+    async def apply() -> list[str]:
+        return [change for _ in range(5) for change in await catalog.apply_schema()]
+
+    *added, changes = await asyncio.gather(*(write(n * 10) for n in range(4)), apply())
+    assert (added, changes) == ([200] * 4, [])
+    assert kept_counts(behind) == true_counts(behind)
+    await catalog.close()
+
+
 async def test_two_tables_live_in_one_database_without_touching_each_other(
     plain: str, own: Connection
 ) -> None:
@@ -252,6 +332,13 @@ def test_the_roles_of_the_public_may_nothing(behind: Connection, role: str) -> N
     ).fetchall()
     assert len(functions) > 10
     assert [name for name, callable_ in functions if callable_] == []
+    sequences = behind.execute(
+        "select relname, has_sequence_privilege(%s, oid, 'usage, select, update') from pg_class "
+        "where relnamespace = 'public'::regnamespace and relkind = 'S'",
+        [role],
+    ).fetchall()
+    assert len(sequences) >= 2
+    assert [name for name, usable in sequences if usable] == []
     behind.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
     for (name,) in tables:
         table = sql.Identifier(str(name))

@@ -167,6 +167,7 @@ def test_every_setting_can_be_given_at_every_level(directory: Path) -> None:
         "lease_seconds": ("12", 12, "12"),
         "mark_gone": ("yes", True, "true"),
         "list_price": ("0.004", 0.004, "0.004"),
+        "database_quota": ("8 GB", 8_000_000_000, '"8 GB"'),
         "database_url": (DATABASE, SecretStr(DATABASE)),
     }
     assert set(texts) == set(Settings.model_fields)
@@ -759,7 +760,7 @@ def test_settings_built_by_hand_do_not_show_a_secret_when_refused() -> None:
         ("postgres://u:p@h/db", "h/db"),
         ("postgres://u:p%40x@[::1]:5432/db", "[::1]:5432/db"),
         ("postgres://u:p@a:1,b:2/db", "a:1,b:2/db"),
-        ("postgresql:///db?host=/run/pg&password=kanari", "/run/pg/db"),
+        ("postgresql:///db?host=/run/pg&password=kanari", "localhost/db"),
         ("postgresql://", "localhost"),
         ("host=h port=6543 dbname='my db' user=u password=kanari", "h:6543/my db"),
         ("service=prod password=kanari", "prod"),
@@ -774,6 +775,42 @@ def test_a_database_is_described_by_its_place(url: str, text: str) -> None:
 
 
 # What help texts and docs are made of
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("1", 1),
+        ("500 MB", 500_000_000),
+        ("8GB", 8_000_000_000),
+        ("8 gb", 8_000_000_000),
+        ("0.5 GiB", 536_870_912),
+        (" 2 T ", 2_000_000_000_000),
+        ("123456789012345678", 123_456_789_012_345_678),
+        ("1.5 kB", 1_500),
+    ],
+)
+def test_sizes(directory: Path, text: str, size: int) -> None:
+    assert load(directory, database_quota=text).settings.database_quota == size
+    environ = {"S3SYNC_DATABASE_QUOTA": text}
+    assert load(directory, environ=environ).settings.database_quota == size
+    assert load(directory, f'database_quota = "{text}"').settings.database_quota == size
+
+
+def test_a_size_in_the_file_can_be_a_number(directory: Path) -> None:
+    assert load(directory, "database_quota = 500000000").settings.database_quota == 500_000_000
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "8 XB", "GB", "8 G B", "1e9", "1.", "five", "8 iB"])
+def test_what_is_no_size(directory: Path, text: str) -> None:
+    error = fault(directory, database_quota=text)
+    assert "must be a size, like 500 MB or 8 GB" in error.message
+    assert "must be a size" in fault(directory, f'database_quota = "{text}"').message
+
+
+@pytest.mark.parametrize("value", ["true", "8.5", "[8]"])
+def test_what_is_no_size_in_the_file(directory: Path, value: str) -> None:
+    assert "must be a size" in fault(directory, f"database_quota = {value}").message
 
 
 def test_every_setting_says_what_it_is_and_where_it_can_be_given() -> None:

@@ -1,0 +1,1 @@
+"""The health checks, by what they look at."""
