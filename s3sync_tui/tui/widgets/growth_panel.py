@@ -1,0 +1,108 @@
+"""The Growth panel: arrivals by hour, day, week or month, and the figures."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.events import Resize
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from s3sync_tui.insight.growth import Growth, Period
+from s3sync_tui.tui.figures import safe_lines
+from s3sync_tui.tui.widgets.growth_figures import GrowthFigures
+from s3sync_tui.tui.widgets.panel import Panel
+
+_WITH_CHART = 12
+"""Lines from which on the chart is legible above the figures."""
+
+
+class GrowthPanel(Panel, can_focus=True):
+    """How fast the bucket grows."""
+
+    DEFAULT_CSS = """
+    GrowthPanel {
+        #empty { height: 1fr; content-align: center middle; color: $text-muted; }
+        GrowthFigures { display: none; }
+        GrowthChart { display: none; }
+        &.-known { GrowthFigures { display: block; } #empty { display: none; } }
+        &.-known.-tall GrowthChart { display: block; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "step(-1)", "Shorter", show=False),
+        Binding("right", "step(1)", "Longer", show=False),
+    ]
+
+    period: reactive[Period] = reactive(Period.DAY)
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._growth: Growth | None = None
+
+    def compose(self) -> ComposeResult:
+        """The figures; the chart is added with the first data."""
+        yield Static("Nothing to show yet.", id="empty")
+        yield GrowthFigures()
+
+    def on_mount(self) -> None:
+        """Name it."""
+        self.set_keys(("←→", "period"))
+
+    def on_resize(self, event: Resize) -> None:  # noqa: ARG002
+        """The chart needs room."""
+        self.set_class(self.size.height >= _WITH_CHART, "-tall")
+
+    def show(self, growth: Growth) -> None:
+        """Show this growth."""
+        self._growth = growth
+        is_known = bool(growth.images)
+        self.set_class(is_known, "-known")
+        if not is_known:
+            self.query_one("#empty", Static).update("No images yet: growth shows with the first.")
+            return
+        self.query_one(GrowthFigures).growth = growth
+        self._draw()
+
+    def say(self, words: str) -> None:
+        """Say why there is nothing."""
+        self.remove_class("-known")
+        self.query_one("#empty", Static).update(Content(safe_lines(words)))
+
+    def watch_period(self, period: Period) -> None:
+        """Another tab."""
+        tabs = [
+            f"[reverse] {each} [/]"
+            if each is period
+            else f"[@click=show_period('{each}')] {each} [/]"
+            for each in Period
+        ]
+        self.set_title(4, "Growth", Content.from_markup("".join(tabs)))
+        if self._growth is not None and self._growth.images:
+            self._draw()
+
+    def action_show_period(self, period: str) -> None:
+        """Show arrivals by ``period``."""
+        self.period = Period(period)
+
+    def action_step(self, step: int) -> None:
+        """Show the next longer or shorter period."""
+        periods = list(Period)
+        place = periods.index(self.period) + step
+        self.period = periods[max(0, min(len(periods) - 1, place))]
+
+    def _draw(self) -> None:
+        # plotext takes a tenth of a second to load: not before the first paint.
+        from s3sync_tui.tui.widgets.growth_chart import GrowthChart
+
+        charts = self.query(GrowthChart)
+        if charts:
+            chart = charts.first()
+        else:
+            chart = GrowthChart()
+            self.mount(chart, before=self.query_one(GrowthFigures))
+        if self._growth is not None:
+            chart.show(self._growth, self.period)

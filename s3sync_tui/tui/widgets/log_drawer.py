@@ -1,0 +1,69 @@
+"""The log drawer: the newest lines of the log."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from datetime import datetime, tzinfo
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.widgets import RichLog
+
+from s3sync_tui.tui.figures import safe_lines
+from s3sync_tui.tui.widgets.panel import Panel
+
+_KEPT_LINES = 2000
+_LEVELS = ((logging.ERROR, "✗", "error"), (logging.WARNING, "!", "warning"), (0, " ", ""))
+
+
+class LogDrawer(Panel):
+    """Shut until asked for; keeps its lines meanwhile."""
+
+    DEFAULT_CSS = """
+    LogDrawer {
+        dock: bottom; height: 12; display: none; background: $surface; margin-bottom: 1;
+        &.-open { display: block; }
+        RichLog { height: 1fr; background: transparent; scrollbar-size-vertical: 1; }
+        RichLog:focus { background-tint: transparent; }
+    }
+    """
+
+    def __init__(self, *, time_zone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._time_zone = time_zone
+        self._unwritten: deque[Text] = deque(maxlen=_KEPT_LINES)
+
+    def compose(self) -> ComposeResult:
+        """The lines."""
+        yield RichLog(max_lines=_KEPT_LINES, wrap=True, min_width=0)
+
+    def on_mount(self) -> None:
+        """Name it."""
+        self.set_title(6, "Log")
+        self.set_keys(("l", "shut"))
+
+    def toggle(self) -> bool:
+        """Open it, or shut it; returns whether it is open now."""
+        is_open = not self.has_class("-open")
+        self.set_class(is_open, "-open")
+        if is_open:
+            while self._unwritten:
+                self.query_one(RichLog).write(self._unwritten.popleft())
+            self.query_one(RichLog).focus()
+        return is_open
+
+    def write(self, record: logging.LogRecord) -> None:
+        """Add a record; in the app's thread."""
+        at = datetime.fromtimestamp(record.created, self._time_zone)
+        _, sign, colour = next(level for level in _LEVELS if record.levelno >= level[0])
+        style = self.app.theme_variables.get(colour, "") if colour else ""
+        line = Text.assemble(
+            (f"{at:%H:%M:%S} ", "dim"),
+            (f"{sign} ", f"bold {style}".strip()),
+            safe_lines(record.getMessage()),
+        )
+        if self.has_class("-open"):
+            self.query_one(RichLog).write(line)
+        else:
+            self._unwritten.append(line)
