@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint screenshots format clean
 
 ## See it work: a demo bucket and a Postgres on this machine.
 demo: $(VENV)/.demo
@@ -20,6 +20,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+## The pictures in screenshots/, of the real dashboard on the demo.
+screenshots: $(VENV)/.demo
+	$(BIN)/python screenshots/make.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -49,7 +49,7 @@ def dashboard(pilot: Pilot[None]) -> Dashboard:
 
 
 def standing(pilot: Pilot[None]) -> Standing:
-    return dashboard(pilot)._state.standing
+    return dashboard(pilot).state.standing
 
 
 async def until(pilot: Pilot[None], what: Callable[[], object]) -> None:
@@ -118,4 +118,4 @@ async def test_a_run_s_failure_is_told_with_its_remedy(
         await until(pilot, lambda: standing(pilot) is Standing.NEVER_RUN)
         await pilot.press("s")
         await until(pilot, lambda: standing(pilot) is Standing.FAILED)
-        assert "endpoint" in dashboard(pilot)._state.hint
+        assert "endpoint" in dashboard(pilot).state.hint

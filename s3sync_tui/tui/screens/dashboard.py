@@ -171,6 +171,11 @@ class Dashboard(Screen[None]):
         self._show_lag()
 
     @property
+    def state(self) -> State:
+        """How it stands, as shown."""
+        return self._state
+
+    @property
     def chosen_check(self) -> Check | None:
         """The check under the cursor."""
         return self.query_one(HealthPanel).chosen
