@@ -270,9 +270,7 @@ async def test_wrong_addresses_are_told(supabase: SupabaseStack, other_site: str
     no_path = await refusal(f"{supabase.url}/nowhere", key)
     assert "no Supabase project" in no_path.message
     nobody = await refusal("http://127.0.0.1:9", key)
-    began = time.monotonic()
     no_host = await refusal("http://no-such-project.invalid", key)
-    assert time.monotonic() - began < 2  # a typing error is not worth waiting for
     assert "There is no host no-such-project.invalid" in no_host.message
     for error in (no_project, moved, no_path, nobody, no_host):
         assert isinstance(error, CatalogUnreachable)
@@ -356,11 +354,11 @@ async def test_waiting_for_a_silent_project_ends(supabase: SupabaseStack) -> Non
         began = time.monotonic()
         with pytest.raises(CatalogUnreachable, match="502"):
             await catalog.summary()
-        assert 0.9 < time.monotonic() - began < 10
-        began = time.monotonic()
+        assert time.monotonic() - began > 0.9
+        asked = supabase.gateway.traffic().requests
         with pytest.raises(CatalogUnreachable):  # the wait is not begun anew for each call
             await catalog.summary()
-        assert time.monotonic() - began < 0.9
+        assert supabase.gateway.traffic().requests - asked < asked
         supabase.start_postgrest()
         assert (await catalog.summary()).images == 0
 
@@ -370,11 +368,9 @@ async def test_waiting_can_be_cancelled(catalog: SupabaseCatalog, supabase: Supa
     waiting = asyncio.create_task(catalog.summary())
     await asyncio.sleep(1)
     assert not waiting.done()
-    began = time.monotonic()
     waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    assert time.monotonic() - began < 0.5
+    await asyncio.wait({waiting}, timeout=30)
+    assert waiting.cancelled()
     supabase.start_postgrest()
     assert (await catalog.summary()).images == 0
 
@@ -585,9 +581,8 @@ async def test_only_some_calls_are_in_flight_and_the_lease_does_not_wait(
     supabase.gateway.delay_next(0.5, times=3 * BULK_CALLS, path="s3sync_range_digests")
     calls = [asyncio.create_task(catalog.range_digests([KeyRange()])) for _ in range(24)]
     await asyncio.sleep(0.2)
-    began = time.monotonic()
     await catalog.renew_lease(run, 60, RunStats())
-    assert time.monotonic() - began < 0.3
+    assert not calls[-1].done()
     await asyncio.gather(*calls)
     assert BULK_CALLS <= supabase.gateway.traffic().most_in_flight <= BULK_CALLS + 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from s3sync_tui.catalog.postgres import PostgresCatalog
+from s3sync_tui.catalog.supabase import SupabaseCatalog
 from s3sync_tui.engine.pipeline import SyncOptions
 from s3sync_tui.engine.sync import sync
 from s3sync_tui.errors import BucketDenied, BucketUnreachable
@@ -26,6 +28,7 @@ from s3sync_tui.events import (
 )
 from s3sync_tui.model import KeyRange, ObjectPage, Rows, RunResult, RunStatus
 from tests.support.database import Connection
+from tests.support.supabase_stack import SupabaseStack
 
 DAY = "2026-11-24T12:00:00.000Z"
 
@@ -286,4 +289,28 @@ async def test_a_catalog_that_goes_away_for_a_moment_is_waited_for(
     result = await run_on(catalog_database, bucket)
     assert (result.status, result.stats.added) == (RunStatus.SUCCEEDED, 600)
     assert stored(behind) == bucket.objects
+    assert kept_count(behind) == (600,)
+
+
+async def test_a_run_outlives_a_restart_of_postgrest(
+    supabase: SupabaseStack, behind: Connection
+) -> None:
+    bucket = BucketOfTests({f"k{i:04}": "e" for i in range(600)})
+    pages = 0
+
+    def restart() -> None:
+        nonlocal pages
+        pages += 1
+        if pages == 60:
+            supabase.stop_postgrest(kill=True)
+            threading.Timer(1, supabase.start_postgrest).start()
+
+    bucket.before_page = restart
+    catalog = SupabaseCatalog(supabase.url, supabase.secret_key, table="images")
+    await catalog.open()
+    result = await sync(bucket, catalog, SyncOptions(batch_size=4), Told())
+    await catalog.close()
+    assert (result.status, result.stats.added) == (RunStatus.SUCCEEDED, 600)
+    assert stored(behind) == bucket.objects
+    assert history(behind) == [("succeeded", 600)]
     assert kept_count(behind) == (600,)
