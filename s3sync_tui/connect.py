@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from s3sync_tui.engine.pipeline import SyncOptions
-from s3sync_tui.errors import SettingsError
+from s3sync_tui.errors import SchemaError, SettingsError
 from s3sync_tui.settings import Settings, describe_database
 
 if TYPE_CHECKING:
@@ -58,29 +58,32 @@ async def open_catalog(settings: Settings, *, verify: bool = True) -> AsyncItera
     Raises :class:`~s3sync_tui.errors.CatalogError` and
     :class:`~s3sync_tui.errors.SchemaError`.
     """
-    async with _catalog(settings) as catalog:
-        try:
-            await (catalog.open() if verify else catalog.connect())
-            yield catalog
-        finally:
-            await catalog.close()
-
-
-@asynccontextmanager
-async def _catalog(settings: Settings) -> AsyncIterator[Catalog]:
     if settings.supabase_url is not None and settings.supabase_key is not None:
         from s3sync_tui.catalog.supabase import SupabaseCatalog
 
-        yield SupabaseCatalog(
-            settings.supabase_url,
-            settings.supabase_key.get_secret_value(),
-            table=settings.table,
+        project = SupabaseCatalog(
+            settings.supabase_url, settings.supabase_key.get_secret_value(), table=settings.table
         )
+        try:
+            await (project.open() if verify else project.connect())
+            yield project
+        finally:
+            await project.close()
         return
+
     async with postgres_catalog(settings) as (catalog, is_ours):
-        if is_ours:  # nobody else would apply it
-            await catalog.apply_schema()
-        yield catalog
+        try:
+            try:
+                await (catalog.open() if verify or is_ours else catalog.connect())
+            except SchemaError:
+                if not is_ours:
+                    raise
+                # Nobody else would apply it. Not each time: that waits for a running sync.
+                await catalog.apply_schema()
+                await catalog.open()
+            yield catalog
+        finally:
+            await catalog.close()
 
 
 @asynccontextmanager
