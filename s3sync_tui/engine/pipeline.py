@@ -13,7 +13,7 @@ from s3sync_tui.engine.flow import Batcher, BoundedQueue
 from s3sync_tui.engine.lease import keep_lease
 from s3sync_tui.engine.progress import Progress
 from s3sync_tui.engine.reconcile import Findings, reconcile
-from s3sync_tui.errors import BucketError
+from s3sync_tui.errors import BucketError, PartlyDone
 from s3sync_tui.events import BatchInserted, BucketListed, RangeFailed, Sink
 from s3sync_tui.model import (
     KeyRange,
@@ -126,7 +126,7 @@ class Pipeline:
             hint=f"All others are done; the next run completes these. {reason.hint}"
             if reason
             else "",
-            exit_code=7 if failed else 0,
+            exit_code=PartlyDone.exit_code if failed else 0,
         )
 
     async def _stages(self) -> None:

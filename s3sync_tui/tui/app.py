@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import ClassVar
@@ -206,7 +205,7 @@ class S3SyncApp(App[None]):
                 logging.getLogger(__name__).warning("health: %s", error.message)
             await asyncio.sleep(HEALTH_SECONDS)
 
-    async def _apply_schema(self) -> Sequence[str]:
+    async def _apply_schema(self) -> None:
         if self._settings.catalog_kind == "supabase":
             raise CatalogError(
                 "The REST API cannot create tables.",
@@ -215,7 +214,6 @@ class S3SyncApp(App[None]):
         async with postgres_catalog(self._settings) as (catalog, _):
             changes = await catalog.apply_schema()
         self.notify(f"The schema is in place: {len(changes)} changes.")
-        return changes
 
 
 class _ToScreen(logging.Handler):
