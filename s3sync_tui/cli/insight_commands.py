@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +13,7 @@ import typer
 from s3sync_tui.cli.ending import ExitWith
 from s3sync_tui.cli.flags import settings_flags
 from s3sync_tui.connect import make_source, open_catalog
-from s3sync_tui.errors import SchemaError, SettingsError
+from s3sync_tui.errors import SchemaError
 from s3sync_tui.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 _CATALOG = ("database_url", "supabase_url", "table", "data_dir")
 _BUCKET = ("bucket", "prefix", "endpoint", "region", "profile", "ca_bundle", "addressing_style")
-_EVERY = re.compile(r"(\d{1,9})\s*(s|m|min|h|d)?")
-_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 _WIDTH = 120
 """Of what goes to a file or a pipe: there, no terminal says how wide it is."""
 
@@ -64,17 +61,13 @@ def growth(config: Config = None, as_json: Json = False, *, flags: dict[str, Any
         print_growth(measured, _console())
 
 
-@settings_flags(*_BUCKET, "include", "exclude", *_CATALOG, "database_quota")
+@settings_flags(*_BUCKET, "include", "exclude", *_CATALOG, "every", "database_quota")
 def health(
     config: Config = None,
     as_json: Json = False,
     verify: Annotated[
         bool, typer.Option("--verify", help="Count all rows, too; that reads the whole table.")
     ] = False,
-    every: Annotated[
-        str | None,
-        typer.Option("--every", help="How often runs are due: 5m, 1h. Default: as past runs came."),
-    ] = None,
     *,
     flags: dict[str, Any],
 ) -> None:
@@ -83,7 +76,6 @@ def health(
     from s3sync_tui.insight.health import CheckStatus, check_health
 
     settings = _settings(flags, config)
-    every_seconds = None if every is None else _seconds(every)
 
     async def check() -> Health:
         source = nullcontext() if settings.bucket is None else make_source(settings)
@@ -91,7 +83,7 @@ def health(
             return await check_health(
                 catalog,
                 bucket,
-                every_seconds=every_seconds,
+                every_seconds=settings.every,
                 quota_bytes=settings.database_quota,
                 verify=verify,
             )
@@ -141,15 +133,6 @@ def _console() -> Console:
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else _WIDTH, soft_wrap=True)
-
-
-def _seconds(every: str) -> float:
-    match = _EVERY.fullmatch(every.strip())
-    if match is None or int(match[1]) == 0:
-        raise SettingsError(
-            "--every must be a time, like 5m or 1h.", hint="Units: s, m, h, d; seconds without one."
-        )
-    return float(int(match[1]) * _UNITS[match[2] or "s"])
 
 
 def _settings(flags: dict[str, Any], config: Path | None) -> Settings:

@@ -168,6 +168,16 @@ class Settings(BaseModel, frozen=True, strict=True, extra="forbid", hide_input_i
         Field(ge=0, allow_inf_nan=False, description="USD per 1,000 LIST requests."),
         _Sources("S3SYNC_LIST_PRICE", read=rules.read_number),
     ] = 0.005
+    every: Annotated[
+        Annotated[int, BeforeValidator(rules.check_interval)] | None,
+        Field(
+            description="How often a sync is due: 5m, 1h, or a number of seconds. The dashboard's "
+            "watch keeps to it, and health complains where runs do not."
+        ),
+        _Sources(
+            "S3SYNC_EVERY", read=rules.read_interval, default="watch: 5m; health: as they came"
+        ),
+    ] = None
     database_quota: Annotated[
         Annotated[int, BeforeValidator(rules.check_size)] | None,
         Field(

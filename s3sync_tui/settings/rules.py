@@ -18,6 +18,9 @@ _OUR_TABLES = {"sync_runs", "sync_leases", "sync_lanes", "sync_batches", "sync_s
 _OUR_SUFFIXES = ("_archive", "_counts")
 _LONGEST_KEY_BYTES = 1024
 _SIZE = re.compile(r"([0-9]{1,18}|[0-9]{1,12}\.[0-9]{1,6}) ?(?:([KMGTP])(I?))?B?", re.IGNORECASE)
+_INTERVAL = re.compile(r"([0-9]{1,7}) ?(s|m|min|h|d)?", re.IGNORECASE)
+_UNIT_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
+_LONGEST_INTERVAL_SECONDS = 366 * 86_400
 _SWITCH = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
@@ -57,6 +60,14 @@ def read_size(value: object) -> object:
         return int(number)
     power = " KMGTP".index((unit or " ").upper())
     return round(float(number) * (1024 if is_binary else 1000) ** power)
+
+
+def read_interval(value: object) -> object:
+    """The seconds in ``5m``, ``1 h``, ``30``; what is no such text, as it is."""
+    match = _INTERVAL.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        return value
+    return int(match[1]) * _UNIT_SECONDS[(match[2] or "s").lower()]
 
 
 def read_switch(text: str) -> bool | str:
@@ -193,6 +204,18 @@ def check_size(value: object) -> int:
             "KB, MB, GB and TB are powers of 1,000; KiB, MiB, GiB and TiB of 1,024.",
         )
     return size
+
+
+def check_interval(value: object) -> int:
+    """A number of seconds, or text that :func:`read_interval` can read."""
+    seconds = read_interval(value)
+    is_number = isinstance(seconds, int) and not isinstance(seconds, bool)
+    if not is_number or not 1 <= seconds <= _LONGEST_INTERVAL_SECONDS:  # type: ignore[operator]
+        raise Unfit(
+            "must be a time, like 5m or 1h, or a number of seconds",
+            "Units: s, m, h, d; a year at most.",
+        )
+    return seconds  # type: ignore[return-value]
 
 
 def check_table(name: str) -> str:

@@ -104,7 +104,7 @@ def test_over_rest_they_say_the_same(
 def test_what_is_no_rhythm(command: Command, every: str) -> None:
     ended = command.run("health", "--every", every)
     assert ended.code == 2
-    assert "--every must be a time" in ended.err
+    assert "must be a time, like 5m or 1h" in ended.err
 
 
 def test_a_bucket_that_is_not_there_is_a_check_not_an_end(

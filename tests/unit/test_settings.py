@@ -167,6 +167,7 @@ def test_every_setting_can_be_given_at_every_level(directory: Path) -> None:
         "lease_seconds": ("12", 12, "12"),
         "mark_gone": ("yes", True, "true"),
         "list_price": ("0.004", 0.004, "0.004"),
+        "every": ("5m", 300, '"5m"'),
         "database_quota": ("8 GB", 8_000_000_000, '"8 GB"'),
         "database_url": (DATABASE, SecretStr(DATABASE)),
     }
@@ -844,3 +845,23 @@ def test_importing_settings_is_cheap() -> None:
     code = f"import sys, s3sync_tui.settings; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("5m", 300), ("1 h", 3600), ("90", 90), (" 2D ", 172_800), ("10 min", 600), ("1s", 1)],
+)
+def test_times(directory: Path, text: str, seconds: int) -> None:
+    assert load(directory, every=text).settings.every == seconds
+    assert load(directory, environ={"S3SYNC_EVERY": text}).settings.every == seconds
+    assert load(directory, f'every = "{text}"').settings.every == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "-5m", "5 weeks", "m", "1.5h", "often", "367d"])
+def test_what_is_no_time(directory: Path, text: str) -> None:
+    assert "must be a time, like 5m or 1h" in fault(directory, every=text).message
+
+
+def test_a_time_in_the_file_can_be_a_number_of_seconds(directory: Path) -> None:
+    assert load(directory, "every = 60").settings.every == 60
+    assert "must be a time" in fault(directory, "every = true").message
