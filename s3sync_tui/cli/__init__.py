@@ -11,8 +11,9 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line, and end the process with the exit code of the README's table."""
     from s3sync_tui.cli.commands import app
-    from s3sync_tui.cli.ending import ExitWith, fault_of_ours, show_error
+    from s3sync_tui.cli.ending import ExitWith, show_error
     from s3sync_tui.errors import S3SyncError
+    from s3sync_tui.fault import fault_of_ours
     from s3sync_tui.headless.signals import Stopped
 
     try:

@@ -45,7 +45,8 @@ def register(app: typer.Typer) -> None:
 @settings_flags(*_CATALOG, "database_quota")
 def growth(config: Config = None, as_json: Json = False, *, flags: dict[str, Any]) -> None:
     """How fast the table grows, and when the database will be full."""
-    from s3sync_tui.headless.tables import as_object, print_growth
+    from s3sync_tui.headless.tables import print_growth
+    from s3sync_tui.insight.documents import growth_document
     from s3sync_tui.insight.growth import measure_growth
 
     settings = _settings(flags, config)
@@ -56,7 +57,7 @@ def growth(config: Config = None, as_json: Json = False, *, flags: dict[str, Any
 
     measured = asyncio.run(measure())
     if as_json:
-        typer.echo(json.dumps(as_object(measured)))
+        typer.echo(json.dumps(growth_document(measured)))
     else:
         print_growth(measured, _console())
 
@@ -72,7 +73,8 @@ def health(
     flags: dict[str, Any],
 ) -> None:
     """Whether all is well, and if not, what to do. Exits 5 where a check fails."""
-    from s3sync_tui.headless.tables import as_object, print_health
+    from s3sync_tui.headless.tables import print_health
+    from s3sync_tui.insight.documents import health_document
     from s3sync_tui.insight.health import CheckStatus, check_health
 
     settings = _settings(flags, config)
@@ -90,7 +92,7 @@ def health(
 
     found = asyncio.run(check())
     if as_json:
-        typer.echo(json.dumps(as_object(found)))
+        typer.echo(json.dumps(health_document(found)))
     else:
         print_health(found, _console())
     if found.worst is CheckStatus.FAIL:
@@ -108,8 +110,9 @@ def history(
     flags: dict[str, Any],
 ) -> None:
     """The runs, and what they cost."""
-    from s3sync_tui.headless.tables import as_object, print_history, run_object
+    from s3sync_tui.headless.tables import print_history
     from s3sync_tui.insight.cost import catalog_cost
+    from s3sync_tui.insight.documents import history_document
     from s3sync_tui.insight.history import recent_runs
 
     settings = _settings(flags, config)
@@ -121,8 +124,7 @@ def history(
 
     runs, cost = asyncio.run(look_back())
     if as_json:
-        document = {"runs": [run_object(run) for run in runs], "cost": as_object(cost)}
-        typer.echo(json.dumps(document))
+        typer.echo(json.dumps(history_document(runs, cost)))
     else:
         print_history(runs, cost, _console())
 

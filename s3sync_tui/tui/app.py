@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from contextlib import suppress
+import signal
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from typing import ClassVar
 
@@ -13,22 +13,27 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.worker import Worker, WorkerError
 
-from s3sync_tui.connect import make_source, postgres_catalog, sync_options
+from s3sync_tui.catalog.schema import schema_sql
+from s3sync_tui.connect import make_source, open_catalog, sync_options
 from s3sync_tui.engine.sync import sync
-from s3sync_tui.errors import CatalogError, LeaseHeld, S3SyncError
-from s3sync_tui.events import Event, RunFinished, RunStarted
-from s3sync_tui.model import RunRecord
+from s3sync_tui.errors import LeaseHeld, S3SyncError
+from s3sync_tui.events import Event, RunStarted
+from s3sync_tui.fault import fault_of_ours
+from s3sync_tui.insight.check import span
 from s3sync_tui.settings import Settings
-from s3sync_tui.tui.link import RETRY_SECONDS, Link, state_of_error
-from s3sync_tui.tui.screens.confirm import Confirm
+from s3sync_tui.tui.link import Link
+from s3sync_tui.tui.logs import logs_on_screen
+from s3sync_tui.tui.readings import Readings
+from s3sync_tui.tui.screens.ask import Ask
 from s3sync_tui.tui.screens.dashboard import Dashboard
 from s3sync_tui.tui.screens.run_details import RunDetails
 from s3sync_tui.tui.state import Standing, State
 from s3sync_tui.tui.themes import use_themes
+from s3sync_tui.tui.verdict import state_of_error
+from s3sync_tui.tui.watch import Watch
 from s3sync_tui.tui.widgets.history_panel import HistoryPanel
 
-REFRESH_SECONDS = 5
-HEALTH_SECONDS = 60
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def _now() -> datetime:
@@ -42,8 +47,9 @@ class S3SyncApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sync", "Sync S3"),
         Binding("c", "cancel", "Cancel"),
+        Binding("w", "watch", "Watch"),
         Binding("question_mark", "show_help_panel", "Help", key_display="?"),
-        Binding("q", "leave", "Quit"),
+        Binding("q", "quit", "Quit"),
     ]
 
     def __init__(self, settings: Settings, *, sync_at_start: bool = False) -> None:
@@ -52,27 +58,36 @@ class S3SyncApp(App[None]):
         self._settings = settings
         self._sync_at_start = sync_at_start
         self._dashboard = Dashboard()
-        self._link = Link(settings, _now)
+        self._link = Link(settings)
+        self._readings = Readings(
+            self._link, self._dashboard, is_syncing=lambda: self.is_syncing, now=_now
+        )
+        self._watch = Watch(settings.every)
+        self._held = ExitStack()
         self._run: Worker[None] | None = None
         self._cancelling = False
-        self._runs: list[RunRecord] = []
-        self._refreshed = asyncio.Event()
+        self._leaving = False
+        """Once the run that is under way is over."""
 
     async def on_mount(self) -> None:
         """The screen first; catalog and bucket in the background."""
         await self.push_screen(self._dashboard)
         bucket = self._settings.bucket or "no bucket"
         self._dashboard.show_place(bucket, f"{self._settings.catalog_kind} {self._settings.table}")
-        self._log_handler = _ToScreen(self._dashboard, asyncio.get_running_loop())
-        logging.getLogger().addHandler(self._log_handler)
-        self._keep_figures()
-        self._keep_health()
+        self._held.enter_context(logs_on_screen(self._dashboard))
+        for each in _SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(each, self._stop_and_leave)
+        self.run_worker(self._readings.keep_figures())
+        self.run_worker(self._readings.keep_health())
+        self.set_interval(1, self._sync_when_due)
         if self._sync_at_start:
             self.action_sync()
 
     async def on_unmount(self) -> None:
         """Release the catalog."""
-        logging.getLogger().removeHandler(self._log_handler)
+        for each in _SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(each)
+        self._held.close()
         await self._link.close()
 
     @property
@@ -94,27 +109,38 @@ class S3SyncApp(App[None]):
             self._run = self._sync()
             self.refresh_bindings()
 
+    def action_watch(self) -> None:
+        """Sync by itself from now on, or no longer."""
+        runs = self._readings.runs
+        is_on = self._watch.switch(_now(), runs[0].started_at if runs else None)
+        self._dashboard.show_next_run(self._watch.next_run)
+        every = span(self._watch.every.total_seconds())
+        words = f"A sync every {every} from now on; w stops that." if is_on else "Off."
+        self.notify(words, title="Watch")
+
     @work
     async def action_cancel(self) -> None:
         """Stop the run that is under way, once confirmed; what is committed stays."""
         question = "Stop this run? What is committed stays, and the next run goes on from there."
-        asked = Confirm("Cancel", question, yes="Stop it")
-        if await self.push_screen_wait(asked) and self._run is not None and self.is_syncing:
-            self._cancelling = True
-            self._dashboard.show_state(State(Standing.CANCELLING, _now()))
-            self._run.cancel()
+        if await self.push_screen_wait(Ask("Cancel", question, {"y": "Stop it"})) == "y":
+            self._cancel()
 
     @work
-    async def action_leave(self) -> None:
-        """Quit; a run that is under way is stopped cleanly, once confirmed."""
-        if self.is_syncing and self._run is not None:
-            question = "A sync is under way. Stop it cleanly, and quit?"
-            if not await self.push_screen_wait(Confirm("Quit", question, yes="Stop and quit")):
-                return
-            self._run.cancel()
-            with suppress(WorkerError):
-                await self._run.wait()
-        self.exit()
+    async def action_quit(self) -> None:  # type: ignore[override]
+        """Quit; what is to become of a run that is under way, is asked."""
+        if self.is_syncing:
+            question = "A sync is under way. Stopped, it keeps what is committed, and the next "
+            question += "run goes on from there."
+            answers = {"y": "Stop and quit", "f": "Finish, then quit"}
+            match await self.push_screen_wait(Ask("Quit", question, answers, no="Stay")):
+                case "f" if self.is_syncing:
+                    self._leaving = True
+                    self.notify("Quits when this run is done.")
+                    return
+                case "n":
+                    self._leaving = False
+                    return
+        self._stop_and_leave()
 
     @work
     async def on_dashboard_fix_asked(self, message: Dashboard.FixAsked) -> None:
@@ -122,110 +148,94 @@ class S3SyncApp(App[None]):
         check = message.check
         try:
             if check is None:
-                question = "Create what the schema needs? Nothing is dropped."
-                if await self.push_screen_wait(Confirm("Schema", question, yes="Apply")):
-                    await self._apply_schema()
+                await self._offer_schema()
             else:
-                asked = Confirm(check.title, check.fix, details=";\n".join(check.sql), yes="Run it")
-                if await self.push_screen_wait(asked):
-                    await (await self._link.catalog()).mend(check.sql)
-                    self.notify(f"Done: {check.title}")
+                asked = Ask(
+                    check.title, check.fix, {"y": "Run it"}, details=";\n".join(check.sql) + ";"
+                )
+                if await self.push_screen_wait(asked) == "y":
+                    self.notify("Under way; the dashboard stays usable.", title=check.title)
+                    await self._link.mend(check.sql)
+                    self.notify("Done.", title=check.title)
         except S3SyncError as error:
             self.notify(f"{error.message}\n{error.hint}", title="Not done", severity="error")
-        self._keep_health()
-        self._refreshed.set()
+        self._readings.refresh()
 
     def on_history_panel_opened(self, message: HistoryPanel.Opened) -> None:
         """Show all about the run."""
-        run = next((run for run in self._runs if run.run_id == message.run_id), None)
+        run = next((run for run in self._readings.runs if run.run_id == message.run_id), None)
         if run is not None:
             self.push_screen(RunDetails(run))
 
     @work
     async def _sync(self) -> None:
+        self._watch.began(_now())
         self._dashboard.show_state(State(Standing.SYNCING, _now()))
+        self._dashboard.show_next_run(self._watch.next_run)
         try:
-            catalog = await self._link.catalog()
-            async with make_source(self._settings) as source:
-                await sync(source, catalog, sync_options(self._settings, dry_run=False), self._read)
+            async with make_source(self._settings) as source, open_catalog(self._settings) as cat:
+                await sync(source, cat, sync_options(self._settings, dry_run=False), self._read)
         except LeaseHeld as held:
             self.notify(f"{held.message}\n{held.hint}", severity="warning")
         except S3SyncError as error:
-            self._dashboard.show_state(state_of_error(error))
-            return
+            self._dashboard.show_state(state_of_error(error, _now()))
+            self.notify(f"{error.message}\n{error.hint}", severity="error")
+        except Exception as fault:  # noqa: BLE001
+            told = fault_of_ours(fault)
+            self.notify(f"{told.message}\n{told.hint}", severity="error", timeout=60)
         finally:
             self._cancelling = False
-            self.call_later(self.refresh_bindings)
-        self._refreshed.set()
-        self._keep_health()
+            self.call_later(self._ran)
+
+    def _ran(self) -> None:
+        self.refresh_bindings()
+        self._readings.refresh()
+        if self._leaving:
+            self.exit()
 
     def _read(self, event: Event) -> None:
         self._dashboard.read(event)
         if isinstance(event, RunStarted):
             self._dashboard.show_place(event.bucket, event.catalog)
-        elif isinstance(event, RunFinished):
-            self._refreshed.set()
 
-    @work(exclusive=True, group="figures")
-    async def _keep_figures(self) -> None:
-        """Read the figures now and again, for as long as the app lives."""
-        while True:
-            wait = REFRESH_SECONDS
-            self._refreshed.clear()
-            try:
-                figures = await self._link.figures()
-            except S3SyncError as error:
-                if not self.is_syncing:
-                    wait = RETRY_SECONDS
-                    self._dashboard.show_state(state_of_error(error))
-                    self._dashboard.say_unknown("The catalog does not answer.")
-            else:
-                self._dashboard.show_place(
-                    self._settings.bucket or "no bucket", (await self._link.catalog()).description
-                )
-                self._runs = figures.runs
-                self._dashboard.show_history(figures.runs)
-                self._dashboard.show_growth(figures.growth)
-                self._dashboard.show_cost(figures.cost)
-                if not self.is_syncing:
-                    self._dashboard.show_state(self._link.state_of(figures.runs))
-            await self._pause(wait)
+    def _sync_when_due(self) -> None:
+        if not self._dashboard.is_attached:  # on the way out
+            return
+        runs = self._readings.runs
+        if runs:  # another host's put ours off, too
+            self._watch.began(runs[0].started_at)
+        if self._watch.is_due(_now()):
+            self.action_sync()
+        self._dashboard.show_next_run(self._watch.next_run)
 
-    async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._refreshed.wait()
+    def _cancel(self) -> None:
+        if self._run is not None and self.is_syncing:
+            self._cancelling = True
+            self._dashboard.show_state(State(Standing.CANCELLING, _now()))
+            self._run.cancel()
 
-    @work(exclusive=True, group="health")
-    async def _keep_health(self) -> None:
-        while True:
-            try:
-                self._dashboard.show_health(await self._link.health())
-            except S3SyncError as error:
-                logging.getLogger(__name__).warning("health: %s", error.message)
-            await asyncio.sleep(HEALTH_SECONDS)
+    @work
+    async def _stop_and_leave(self) -> None:
+        self._cancel()
+        if self._run is not None:
+            with suppress(WorkerError):
+                await self._run.wait()
+        self.exit()
 
-    async def _apply_schema(self) -> None:
+    async def _offer_schema(self) -> None:
+        statements = schema_sql(self._settings.table)
         if self._settings.catalog_kind == "supabase":
-            raise CatalogError(
-                "The REST API cannot create tables.",
-                hint="Paste what `s3sync-tui schema` prints into the project's SQL editor.",
-            )
-        async with postgres_catalog(self._settings) as (catalog, _):
-            changes = await catalog.apply_schema()
+            question = "The REST API creates no tables: paste this into the project's SQL editor."
+            answers = {"y": "Copy it"}
+        else:
+            question = "Create what the schema needs? Nothing is dropped."
+            answers = {"y": "Apply it"}
+        asked = Ask("Schema", question, answers, details=statements)
+        if await self.push_screen_wait(asked) != "y":
+            return
+        if self._settings.catalog_kind == "supabase":
+            self.copy_to_clipboard(statements)
+            self.notify("Copied. Run it in Supabase: SQL Editor, then press s.")
+            return
+        changes = await self._link.apply_schema()
         self.notify(f"The schema is in place: {len(changes)} changes.")
-
-
-class _ToScreen(logging.Handler):
-    """Hands log lines to the log drawer, from whatever thread they come."""
-
-    def __init__(self, dashboard: Dashboard, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
-        self._dashboard, self._loop = dashboard, loop
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._loop.call_soon_threadsafe(self._write, record)
-
-    def _write(self, record: logging.LogRecord) -> None:
-        if self._dashboard.is_mounted:
-            self._dashboard.write_log(record)

@@ -3,103 +3,92 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from s3sync_tui.catalog.base import Catalog
-from s3sync_tui.connect import make_source, open_catalog
-from s3sync_tui.errors import BucketError, CatalogError, S3SyncError, SchemaError
+from s3sync_tui.connect import make_source, open_catalog, postgres_catalog
+from s3sync_tui.errors import CatalogError
 from s3sync_tui.insight.cost import Cost, catalog_cost
 from s3sync_tui.insight.growth import Growth, measure_growth
 from s3sync_tui.insight.health import Health, check_health
 from s3sync_tui.insight.history import recent_runs
-from s3sync_tui.model import RunRecord, RunStatus
+from s3sync_tui.model import RunRecord
 from s3sync_tui.settings import Settings
-from s3sync_tui.tui.state import Standing, State
-
-RETRY_SECONDS = 10
-_HOLDER_SILENT = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What the panels show between runs."""
 
+    catalog: str
+    """Which catalog it is, for people."""
     runs: list[RunRecord]
     growth: Growth
     cost: Cost
 
 
 class Link:
-    """Holds the catalog open for as long as the app lives."""
+    """Holds the catalog open for as long as the app lives. Each method raises
+    :class:`~s3sync_tui.errors.CatalogError` where the catalog does not answer, and
+    :class:`~s3sync_tui.errors.SchemaError` where its schema is missing or damaged."""
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._now = now
         self._opened = AsyncExitStack()
         self._catalog: Catalog | None = None
         self._opening = asyncio.Lock()
-
-    async def catalog(self) -> Catalog:
-        """The catalog, opened when it is first asked for.
-
-        Raises :class:`~s3sync_tui.errors.CatalogError` and
-        :class:`~s3sync_tui.errors.SchemaError`.
-        """
-        async with self._opening:
-            if self._catalog is None:
-                self._catalog = await self._opened.enter_async_context(open_catalog(self._settings))
-            return self._catalog
 
     async def close(self) -> None:
         """Release connections, and the embedded server where it is ours."""
         await self._opened.aclose()
 
+    async def runs(self) -> list[RunRecord]:
+        """The recent runs, the newest first."""
+        return await recent_runs(await self._open())
+
     async def figures(self) -> Figures:
         """Read what the panels show."""
-        catalog = await self.catalog()
+        catalog = await self._open()
         runs, growth, cost = await asyncio.gather(
             recent_runs(catalog),
             measure_growth(catalog, quota_bytes=self._settings.database_quota),
             catalog_cost(catalog, price=self._settings.list_price),
         )
-        return Figures(runs, growth, cost)
+        return Figures(catalog.description, runs, growth, cost)
 
     async def health(self) -> Health:
         """Look at everything that can be wrong; also where the schema is damaged."""
-        quota = self._settings.database_quota
+        if self._catalog is not None:
+            return await self._check(self._catalog)
+        async with open_catalog(self._settings, verify=False) as catalog:
+            return await self._check(catalog)
+
+    async def mend(self, statements: tuple[str, ...]) -> None:
+        """Run a check's fix."""
+        await (await self._open()).mend(statements)
+
+    async def apply_schema(self) -> list[str]:
+        """Create what the schema needs; returns what that changed."""
+        if self._settings.catalog_kind == "supabase":
+            raise CatalogError(
+                "The REST API cannot create tables.",
+                hint="Paste what `s3sync-tui schema` prints into the project's SQL editor.",
+            )
+        async with postgres_catalog(self._settings) as (catalog, _):
+            return await catalog.apply_schema()
+
+    async def _check(self, catalog: Catalog) -> Health:
         async with make_source(self._settings) as source:
-            if self._catalog is not None:
-                return await check_health(self._catalog, source, quota_bytes=quota)
-            async with open_catalog(self._settings, verify=False) as catalog:
-                return await check_health(catalog, source, quota_bytes=quota)
+            return await check_health(
+                catalog,
+                source,
+                every_seconds=self._settings.every,
+                quota_bytes=self._settings.database_quota,
+            )
 
-    def state_of(self, runs: list[RunRecord]) -> State:
-        """How things stand by the runs that the catalog remembers."""
-        if not runs:
-            return State(Standing.NEVER_RUN)
-        last = runs[0]
-        if last.status is RunStatus.RUNNING:
-            if self._now() - last.heartbeat_at < _HOLDER_SILENT:
-                return State(Standing.OTHER_HOST, last.started_at, last)
-            return State(Standing.FAILED, last.heartbeat_at, last)
-        standing = {
-            RunStatus.SUCCEEDED: Standing.IN_SYNC,
-            RunStatus.CANCELLED: Standing.CANCELLED,
-        }.get(last.status, Standing.FAILED)
-        return State(standing, last.finished_at, last, last.error, last.hint)
-
-
-def state_of_error(error: S3SyncError) -> State:
-    """How things stand when a part cannot be had."""
-    now = datetime.now(UTC)
-    if isinstance(error, SchemaError):
-        return State(Standing.SCHEMA_MISSING, now, None, error.message, error.hint)
-    retry_at = now + timedelta(seconds=RETRY_SECONDS)
-    if isinstance(error, CatalogError):
-        return State(Standing.CATALOG_UNREACHABLE, now, None, error.message, error.hint, retry_at)
-    if isinstance(error, BucketError):
-        return State(Standing.BUCKET_UNREACHABLE, now, None, error.message, error.hint)
-    return State(Standing.FAILED, now, None, error.message, error.hint)
+    async def _open(self) -> Catalog:
+        async with self._opening:
+            if self._catalog is None:
+                self._catalog = await self._opened.enter_async_context(open_catalog(self._settings))
+            return self._catalog

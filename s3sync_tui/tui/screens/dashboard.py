@@ -102,6 +102,10 @@ class Dashboard(Screen[None]):
         header = self.query_one(StateHeader)
         header.bucket, header.catalog = bucket, catalog
 
+    def show_catalog(self, catalog: str) -> None:
+        """Into which catalog, once it has said what it is."""
+        self.query_one(StateHeader).catalog = catalog
+
     def show_state(self, state: State) -> None:
         """How it stands now."""
         now = self._now()
