@@ -14,16 +14,14 @@ from textual.binding import Binding, BindingType
 from textual.worker import Worker, WorkerError
 
 from s3sync_tui.catalog.schema import schema_sql
-from s3sync_tui.connect import make_source, open_catalog, sync_options
-from s3sync_tui.engine.sync import sync
 from s3sync_tui.errors import LeaseHeld, S3SyncError
 from s3sync_tui.events import Event, RunStarted
-from s3sync_tui.fault import fault_of_ours
 from s3sync_tui.insight.check import span
 from s3sync_tui.settings import Settings
 from s3sync_tui.tui.link import Link
 from s3sync_tui.tui.logs import logs_on_screen
 from s3sync_tui.tui.readings import Readings
+from s3sync_tui.tui.runner import Runner
 from s3sync_tui.tui.screens.ask import Ask
 from s3sync_tui.tui.screens.dashboard import Dashboard
 from s3sync_tui.tui.screens.run_details import RunDetails
@@ -59,6 +57,7 @@ class S3SyncApp(App[None]):
         self._sync_at_start = sync_at_start
         self._dashboard = Dashboard()
         self._link = Link(settings)
+        self._runner = Runner(settings)
         self._readings = Readings(
             self._link, self._dashboard, is_syncing=lambda: self.is_syncing, now=_now
         )
@@ -80,6 +79,7 @@ class S3SyncApp(App[None]):
         self.run_worker(self._readings.keep_figures())
         self.run_worker(self._readings.keep_health())
         self.set_interval(1, self._sync_when_due)
+        self.call_after_refresh(lambda: self.run_worker(self._runner.prepare()))
         if self._sync_at_start:
             self.action_sync()
 
@@ -88,6 +88,7 @@ class S3SyncApp(App[None]):
         for each in _SIGNALS:
             asyncio.get_running_loop().remove_signal_handler(each)
         self._held.close()
+        await self._runner.close()
         await self._link.close()
 
     @property
@@ -165,7 +166,7 @@ class S3SyncApp(App[None]):
         """Show all about the run."""
         run = next((run for run in self._readings.runs if run.run_id == message.run_id), None)
         if run is not None:
-            self.push_screen(RunDetails(run))
+            self.push_screen(RunDetails(self._readings.runs, run.run_id))
 
     @work
     async def _sync(self) -> None:
@@ -173,16 +174,12 @@ class S3SyncApp(App[None]):
         self._dashboard.show_state(State(Standing.SYNCING, _now()))
         self._dashboard.show_next_run(self._watch.next_run)
         try:
-            async with make_source(self._settings) as source, open_catalog(self._settings) as cat:
-                await sync(source, cat, sync_options(self._settings, dry_run=False), self._read)
+            await self._runner.run(self._read)
         except LeaseHeld as held:
             self.notify(f"{held.message}\n{held.hint}", severity="warning")
         except S3SyncError as error:
             self._dashboard.show_state(state_of_error(error, _now()))
             self.notify(f"{error.message}\n{error.hint}", severity="error")
-        except Exception as fault:  # noqa: BLE001
-            told = fault_of_ours(fault)
-            self.notify(f"{told.message}\n{told.hint}", severity="error", timeout=60)
         finally:
             self._cancelling = False
             self.call_later(self._ran)
@@ -199,7 +196,7 @@ class S3SyncApp(App[None]):
             self._dashboard.show_place(event.bucket, event.catalog)
 
     def _sync_when_due(self) -> None:
-        if not self._dashboard.is_attached:  # on the way out
+        if not self._dashboard.is_alive:  # on the way out
             return
         runs = self._readings.runs
         if runs:  # another host's put ours off, too

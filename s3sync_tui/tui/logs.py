@@ -32,5 +32,5 @@ class _ToScreen(logging.Handler):
         self._loop.call_soon_threadsafe(self._write, record)
 
     def _write(self, record: logging.LogRecord) -> None:
-        if self._dashboard.is_mounted:
+        if self._dashboard.is_alive:
             self._dashboard.write_log(record)

@@ -65,7 +65,7 @@ class Readings:
 
     async def keep_figures(self) -> None:
         """For as long as the app lives."""
-        while self._dashboard.is_attached:
+        while self._dashboard.is_alive:
             self._figures_wanted.clear()
             try:
                 await self._read_figures()
@@ -81,11 +81,11 @@ class Readings:
 
     async def keep_health(self) -> None:
         """For as long as the app lives."""
-        while self._dashboard.is_attached:
+        while self._dashboard.is_alive:
             self._health_wanted.clear()
             try:
                 self.health = await self._link.health()
-                if self._dashboard.is_attached:  # else the app has ended meanwhile
+                if self._dashboard.is_alive:  # else the app has ended meanwhile
                     self._dashboard.show_health(self.health)
                     self._show_state()
             except S3SyncError as error:
@@ -97,7 +97,7 @@ class Readings:
 
     async def _read_figures(self) -> None:
         figures = await self._link.figures()
-        if not self._dashboard.is_attached:
+        if not self._dashboard.is_alive:
             return
         self.runs, self.growth = figures.runs, figures.growth
         self._is_known = True
@@ -112,7 +112,7 @@ class Readings:
         while not self._figures_wanted.is_set() and not self._is_syncing():
             await _pause(FOLLOW_SECONDS, self._figures_wanted)
             self.runs = await self._link.runs()
-            if not self._dashboard.is_attached:
+            if not self._dashboard.is_alive:
                 return
             self._dashboard.show_history(self.runs)
             self._show_state()
@@ -125,7 +125,7 @@ class Readings:
 
     def _cannot(self, error: S3SyncError) -> float:
         self._is_known = False
-        if self._dashboard.is_attached and not self._is_syncing():
+        if self._dashboard.is_alive and not self._is_syncing():
             state = state_of_error(error, self._now())
             self._dashboard.show_state(state)
             self._dashboard.say_unknown(_WHY.get(state.standing, "It could not be read."))

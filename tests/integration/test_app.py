@@ -90,11 +90,11 @@ async def test_s_syncs_and_the_panels_tell(
 async def test_c_stops_a_run_once_confirmed(
     stub: ListingStub, endpoint: str, catalog_database: str, behind: Connection
 ) -> None:
-    stub.latency_seconds = 0.5
+    stub.latency_seconds = 1.0
     async with running(endpoint, catalog_database) as pilot:
         await until(pilot, lambda: standing(pilot) is Standing.NEVER_RUN)
         await pilot.press("s")
-        await until(pilot, lambda: standing(pilot) is Standing.SYNCING)
+        await until(pilot, lambda: behind.execute("select from sync_runs").fetchall())
         await pilot.press("c")
         await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
         await pilot.press("y")
@@ -164,11 +164,11 @@ async def test_w_syncs_by_itself_until_pressed_again(
 async def test_q_finishes_the_run_first_where_asked_to(
     stub: ListingStub, endpoint: str, catalog_database: str, behind: Connection
 ) -> None:
-    stub.latency_seconds = 0.3
+    stub.latency_seconds = 1.0
     async with running(endpoint, catalog_database) as pilot:
         await until(pilot, lambda: standing(pilot) is Standing.NEVER_RUN)
         await pilot.press("s")
-        await until(pilot, lambda: standing(pilot) is Standing.SYNCING)
+        await until(pilot, lambda: behind.execute("select from sync_runs").fetchall())
         await pilot.press("q")
         await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
         await pilot.press("n")
@@ -182,11 +182,11 @@ async def test_q_finishes_the_run_first_where_asked_to(
 async def test_q_stops_the_run_cleanly_where_asked_to(
     stub: ListingStub, endpoint: str, catalog_database: str, behind: Connection
 ) -> None:
-    stub.latency_seconds = 0.5
+    stub.latency_seconds = 1.0
     async with running(endpoint, catalog_database) as pilot:
         await until(pilot, lambda: standing(pilot) is Standing.NEVER_RUN)
         await pilot.press("s")
-        await until(pilot, lambda: standing(pilot) is Standing.SYNCING)
+        await until(pilot, lambda: behind.execute("select from sync_runs").fetchall())
         await pilot.press("q")
         await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
         await pilot.press("y")

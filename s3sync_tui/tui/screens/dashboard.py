@@ -175,6 +175,11 @@ class Dashboard(Screen[None]):
         self._show_lag()
 
     @property
+    def is_alive(self) -> bool:
+        """Whether there is something to show on: not on the way out."""
+        return self.is_attached and self.app.is_running
+
+    @property
     def state(self) -> State:
         """How it stands, as shown."""
         return self._state

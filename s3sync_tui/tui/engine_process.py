@@ -1,0 +1,217 @@
+"""The engine in a process of its own, spoken to through pipes: the other end of
+:mod:`s3sync_tui.tui.runner`.
+
+It is told to run and to stop on stdin, whose end is its own: a dashboard that dies leaves
+no run behind. On stdout it tells of events, ends and log records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import logging
+import os
+import pickle
+import threading
+from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass
+from enum import Enum, auto
+from io import RawIOBase
+from typing import IO, TYPE_CHECKING
+
+from s3sync_tui.errors import S3SyncError
+from s3sync_tui.events import BatchInserted, Event, PhaseProgress, Sink
+from s3sync_tui.model import RunResult
+
+if TYPE_CHECKING:  # the dashboard imports this module, and needs no more of it than the words
+    from s3sync_tui.settings import Settings
+
+SIZE_BYTES = 4
+"""Before each message, its length."""
+
+TELL_SECONDS = 0.05
+"""Between two messages: the screen needs no more of them."""
+
+RECORDS_HELD = 200
+"""Log records that wait to be told, at most; what comes on top is dropped."""
+
+
+class Command(Enum):
+    """What the process is told."""
+
+    RUN = auto()
+    CANCEL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first thing that the process is told."""
+
+    settings: Settings
+    log_level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run is over; with neither field it was cancelled."""
+
+    result: RunResult | None = None
+    error: S3SyncError | None = None
+
+
+Message = Event | Ended | logging.LogRecord
+
+
+def pack(told: object) -> bytes:
+    """``told`` as it goes through a pipe."""
+    body = pickle.dumps(told, pickle.HIGHEST_PROTOCOL)
+    return len(body).to_bytes(SIZE_BYTES) + body
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    faulthandler.enable()
+    told = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # whatever prints must print neither to the screen nor between messages
+    with suppress(BrokenPipeError):
+        asyncio.run(_serve(told))
+
+
+async def _serve(told: RawIOBase | IO[bytes]) -> None:
+    commands = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(commands), os.fdopen(os.dup(0), "rb", buffering=0)
+    )
+    hello = await _receive(commands)
+    if not isinstance(hello, Hello):
+        return
+    outbox = _Outbox(asyncio.get_running_loop())
+    logging.basicConfig(level=hello.log_level, handlers=[_ToOutbox(outbox)], force=True)
+    _load(hello.settings)
+    teller = asyncio.create_task(_tell(outbox, told))
+    run: asyncio.Task[Ended] | None = None
+    try:
+        while (command := await _receive(commands)) is not None:
+            if command is Command.RUN:
+                run = asyncio.create_task(_run(hello.settings, outbox.put))
+                run.add_done_callback(lambda ended: outbox.put(_end_of(ended)))
+            elif run is not None:
+                run.cancel()
+    finally:
+        if run is not None:
+            run.cancel()
+            await asyncio.wait({run})
+        teller.cancel()
+
+
+async def _receive(commands: asyncio.StreamReader) -> object:
+    """The next command, None once there are no more."""
+    try:
+        size = int.from_bytes(await commands.readexactly(SIZE_BYTES))
+        return pickle.loads(await commands.readexactly(size))  # noqa: S301  # our parent's
+    except asyncio.IncompleteReadError:
+        return None
+
+
+def _load(settings: Settings) -> None:
+    """What a run needs, before there is one."""
+    import s3sync_tui.connect
+    import s3sync_tui.engine.sync
+    import s3sync_tui.source.s3
+
+    if settings.catalog_kind == "supabase":
+        import s3sync_tui.catalog.supabase
+    else:
+        import s3sync_tui.catalog.postgres  # noqa: F401
+
+
+async def _run(settings: Settings, sink: Sink) -> Ended:
+    from s3sync_tui.connect import make_source, open_catalog, sync_options
+    from s3sync_tui.engine.sync import sync
+    from s3sync_tui.fault import fault_of_ours
+
+    try:
+        async with make_source(settings) as source, open_catalog(settings) as catalog:
+            options = sync_options(settings, dry_run=False)
+            return Ended(result=await sync(source, catalog, options, sink))
+    except S3SyncError as error:
+        return Ended(error=error)
+    except Exception as fault:
+        logging.getLogger(__name__).exception("The sync met a fault that nobody foresaw.")
+        return Ended(error=fault_of_ours(fault))
+
+
+def _end_of(run: asyncio.Task[Ended]) -> Ended:
+    """Also of a run that was cancelled before its first step."""
+    return Ended() if run.cancelled() else run.result()
+
+
+async def _tell(outbox: _Outbox, told: RawIOBase | IO[bytes]) -> None:
+    while True:
+        messages = pack(await outbox.take())
+        # In a thread: it waits where the other end does not read, and meanwhile more and
+        # more of what there is to tell becomes stale and is replaced.
+        await asyncio.to_thread(_write_all, told, messages)
+        await asyncio.sleep(TELL_SECONDS)
+
+
+def _write_all(told: RawIOBase | IO[bytes], messages: bytes) -> None:
+    rest = memoryview(messages)
+    while rest:
+        rest = rest[told.write(rest) :]
+
+
+class _Outbox:
+    """What waits to be told, in order. Of what is cumulative, the newest word only."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: dict[object, Message] = {}
+        self._records = 0
+        self._lock = threading.Lock()
+        self._some = asyncio.Event()
+
+    def put(self, message: Message) -> None:
+        """From any thread."""
+        with self._lock:
+            if isinstance(message, logging.LogRecord):
+                self._records += 1
+                if self._records > RECORDS_HELD:
+                    return
+            topic = _topic(message)
+            self._waiting.pop(topic, None)
+            self._waiting[topic] = message
+        self._loop.call_soon_threadsafe(self._some.set)
+
+    async def take(self) -> list[Message]:
+        """All of it; waits until there is some."""
+        await self._some.wait()
+        with self._lock:
+            self._some.clear()
+            taken, self._waiting, self._records = list(self._waiting.values()), {}, 0
+            return taken
+
+
+def _topic(message: Message) -> object:
+    match message:
+        case PhaseProgress():
+            return message.phase
+        case BatchInserted():
+            return BatchInserted
+        case _:
+            return object()
+
+
+class _ToOutbox(logging.Handler):
+    def __init__(self, outbox: _Outbox) -> None:
+        super().__init__()
+        self._outbox = outbox
+
+    def emit(self, record: logging.LogRecord) -> None:
+        told = copy(record)
+        told.msg, told.args = record.getMessage(), None
+        if record.exc_info:
+            told.exc_text = logging.Formatter().formatException(record.exc_info)
+            told.exc_info = None
+        self._outbox.put(told)

@@ -1,0 +1,194 @@
+"""A sync away from the screen: started, listened to and stopped in a process of its own.
+
+Measured against a thread of this process (bench/RESULTS.md, "Key to paint"): there the
+engine's Python takes turns with the screen's, and a key waits for many of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from tempfile import TemporaryFile
+from typing import IO
+
+from s3sync_tui.errors import S3SyncError
+from s3sync_tui.events import Event, Sink
+from s3sync_tui.model import RunResult
+from s3sync_tui.settings import Settings
+from s3sync_tui.tui.engine_process import SIZE_BYTES, Command, Ended, Hello, Message, pack
+
+STOP_SECONDS = 5.0
+"""For a cancelled run, and for the process to end; both are killed after that."""
+
+_CHILD = "import sys; sys.path[:] = sys.argv[1:]; "
+_CHILD += "from s3sync_tui.tui.engine_process import main; main()"
+_TAIL_BYTES = 4000
+
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Runs syncs of ``settings``, one at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine: _Engine | None = None
+        self._turn = asyncio.Lock()
+
+    async def prepare(self) -> None:
+        """Start the process ahead of the first run. What goes wrong with it, that run says."""
+        async with self._turn:
+            await self._started()
+
+    async def run(self, sink: Sink) -> RunResult:
+        """One sync; ``sink`` hears of it here, in order, twenty times a second at most.
+
+        Raises what :func:`~s3sync_tui.engine.sync.sync` and
+        :func:`~s3sync_tui.connect.open_catalog` raise, and
+        :class:`~s3sync_tui.errors.S3SyncError` for a fault that nobody foresaw, whose
+        traceback is logged. When cancelled, the run ends as cancelled before this does.
+        """
+        async with self._turn:
+            engine = await self._started()
+            try:
+                ended = await engine.run(sink)
+            except (EOFError, ConnectionError):
+                self._engine = None
+                raise await engine.epitaph() from None
+            finally:
+                if engine.has_ended:
+                    self._engine = None
+        if ended.error is not None:
+            raise ended.error
+        assert ended.result is not None
+        return ended.result
+
+    async def close(self) -> None:
+        """End the process, and with it a run that is under way."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.close()
+
+    async def _started(self) -> _Engine:
+        if self._engine is None or self._engine.has_ended:
+            self._engine = await _Engine.start(self._settings)
+        return self._engine
+
+
+class _Engine:
+    """The process."""
+
+    def __init__(self, process: Process, errors: IO[bytes]) -> None:
+        self._process = process
+        self._errors = errors
+        self._size: int | None = None
+        """Of the message whose length is read already: a cancelled wait must not lose it."""
+
+    @classmethod
+    async def start(cls, settings: Settings) -> _Engine:
+        """Start it, and tell it all it needs through its stdin."""
+        errors = TemporaryFile()  # noqa: SIM115  # as long as the process
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-c", _CHILD, *sys.path),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=errors,
+            # Keys and hang-ups of the terminal are for the dashboard, which passes them on.
+            start_new_session=True,
+        )
+        engine = cls(process, errors)
+        engine._tell(Hello(settings, logging.getLogger().getEffectiveLevel()))
+        return engine
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is no more."""
+        return self._process.returncode is not None
+
+    async def run(self, sink: Sink) -> Ended:
+        """One run. Raises EOFError and ConnectionError where the process ends before it."""
+        self._tell(Command.RUN)
+        try:
+            return await self._listen(sink)
+        except asyncio.CancelledError:
+            await self._stop(sink)
+            raise
+        except (EOFError, ConnectionError):
+            raise
+        except Exception:  # the sink's
+            await self._stop(lambda _: None)
+            raise
+
+    async def close(self) -> None:
+        """End it: it stops a run that is under way, and goes when its stdin is shut."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._process.communicate()
+        finally:
+            self._kill()
+            await self._process.wait()
+            self._errors.close()
+
+    async def epitaph(self) -> S3SyncError:
+        """What to say of its unforeseen end."""
+        code = await self._process.wait()
+        self._errors.seek(-min(_TAIL_BYTES, self._errors.seek(0, 2)), 2)
+        said = self._errors.read().decode(errors="replace")
+        self._errors.close()
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        log.error("The sync's process ended: %s.\n%s", how, said)
+        return S3SyncError(
+            f"The sync's process ended before the sync did: {how}.",
+            hint="Nothing is lost: the next run goes on from here. The log says more.",
+        )
+
+    async def _listen(self, sink: Sink) -> Ended:
+        """Hand on what the process tells, until the run has ended."""
+        while True:
+            for message in await self._receive():
+                if isinstance(message, Ended):
+                    return message
+                if isinstance(message, logging.LogRecord):
+                    logger = logging.getLogger(message.name)
+                    if logger.isEnabledFor(message.levelno):
+                        logger.handle(message)
+                else:
+                    sink(message)
+
+    async def _stop(self, sink: Sink) -> None:
+        """Cancel the run, and wait until it has left all in order; a second cancellation, or
+        too long a wait, kills it: then the next run says that it was interrupted."""
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                self._tell(Command.CANCEL)
+                await self._listen(sink)
+        except (TimeoutError, EOFError, ConnectionError):
+            log.warning("The sync did not stop in time: its process is ended.")
+            self._kill()
+            await self._process.wait()
+        except BaseException:
+            self._kill()
+            raise
+
+    async def _receive(self) -> list[Message]:
+        assert self._process.stdout is not None
+        if self._size is None:
+            self._size = int.from_bytes(await self._process.stdout.readexactly(SIZE_BYTES))
+        body = await self._process.stdout.readexactly(self._size)
+        self._size = None
+        messages: list[Event | Ended | logging.LogRecord] = pickle.loads(body)  # noqa: S301  # ours
+        return messages
+
+    def _tell(self, told: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(pack(told))
+
+    def _kill(self) -> None:
+        if not self.has_ended:
+            self._process.kill()
