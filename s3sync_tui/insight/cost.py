@@ -13,6 +13,8 @@ from s3sync_tui.model import RunRecord, RunStatus
 
 _RECENT_RUNS = 50
 _MONTH = timedelta(days=30)
+_LEAST_SPAN = timedelta(hours=1)
+"""Runs that came within less are runs by hand: no month can be told from their pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +26,24 @@ class Cost:
     month_usd: float
     """Spent in the last 30 days."""
     projected_month_usd: float | None
-    """For 30 days, at the pace and the price of the recent runs."""
+    """For 30 days, at the pace and the price of the recent runs; None while they are too few
+    or too close together to have a pace."""
     seconds_between_runs: float | None
-    """The median; None before the second run."""
+    """As scheduled, else the median of the recent runs; None where there is no pace."""
 
 
-async def catalog_cost(catalog: Catalog, *, price: float | None = None) -> Cost:
+async def catalog_cost(
+    catalog: Catalog, *, price: float | None = None, every_seconds: float | None = None
+) -> Cost:
     """What listing for this catalog costs; see :func:`measure_cost`."""
     history = await catalog.history(_RECENT_RUNS)
-    return measure_cost(history.runs, now=history.at, price=price, month_usd=history.month_cost_usd)
+    return measure_cost(
+        history.runs,
+        now=history.at,
+        price=price,
+        month_usd=history.month_cost_usd,
+        every_seconds=every_seconds,
+    )
 
 
 def measure_cost(
@@ -41,18 +52,23 @@ def measure_cost(
     now: datetime,
     price: float | None = None,
     month_usd: float | None = None,
+    every_seconds: float | None = None,
 ) -> Cost:
     """From ``runs`` in any order; projected from the newest 50 of them.
 
     ``price`` is USD per 1,000 LIST requests from now on; without it, each run's own price
     counts. ``month_usd`` is what the last 30 days cost, for callers whose ``runs`` do not
-    reach back that far.
+    reach back that far. ``every_seconds`` is how often runs are meant to come; without it,
+    past runs tell.
     """
     newest = sorted(runs, key=lambda run: run.started_at, reverse=True)
     ended = [run for run in newest if run.status is not RunStatus.RUNNING]
     if month_usd is None:
         month_usd = sum(run.stats.cost_usd for run in newest if now - run.started_at <= _MONTH)
-    spacing = seconds_between([run.started_at for run in newest[:_RECENT_RUNS]])
+    recent = newest[:_RECENT_RUNS]
+    spacing = every_seconds
+    if spacing is None and recent and now - recent[-1].started_at >= _LEAST_SPAN:
+        spacing = seconds_between([run.started_at for run in recent])
     # A run that broke off asked for less than a whole one does.
     whole = [run for run in ended[:_RECENT_RUNS] if run.status is RunStatus.SUCCEEDED]
     projected = None

@@ -32,15 +32,23 @@ def test_one_run_tells_no_pace() -> None:
 
 
 def test_a_run_each_five_minutes_is_8640_a_month() -> None:
-    cost = measure_cost([run(5 * n) for n in range(10)], now=NOW)
+    cost = measure_cost([run(5 * n) for n in range(20)], now=NOW)
     assert cost.seconds_between_runs == 300
     assert cost.projected_month_usd == pytest.approx(8640 * 0.005)
-    assert cost.month_usd == pytest.approx(0.05)
+    assert cost.month_usd == pytest.approx(0.1)
+
+
+def test_runs_by_hand_within_the_hour_tell_no_pace_but_a_schedule_does() -> None:
+    by_hand = [run(0.2 * n) for n in range(6)]
+    assert measure_cost(by_hand, now=NOW).projected_month_usd is None
+    scheduled = measure_cost(by_hand, now=NOW, every_seconds=300)
+    assert scheduled.projected_month_usd == pytest.approx(8640 * 0.005)
+    assert scheduled.seconds_between_runs == 300
 
 
 def test_the_price_and_the_months_sum_can_be_given() -> None:
-    cost = measure_cost([run(5), run(10)], now=NOW, price=0.01, month_usd=3.5)
-    assert cost.projected_month_usd == pytest.approx(8640 * 0.01)
+    cost = measure_cost([run(5), run(65)], now=NOW, price=0.01, month_usd=3.5)
+    assert cost.projected_month_usd == pytest.approx(720 * 0.01)
     assert cost.month_usd == 3.5
 
 

@@ -7,7 +7,7 @@ from s3sync_tui.insight.check import Check, Subject, printable, several, sql_nam
 
 _ACCESS = Subject(
     "anon_access",
-    "Shut to anonymous and signed-in users",
+    "Shut to the public",
     "The anon key is in every web page of the project: what it may do, anybody may.",
 )
 

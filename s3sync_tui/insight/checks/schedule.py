@@ -17,7 +17,7 @@ CLOCK_SECONDS = (10.0, 300.0)
 
 _SCHEDULE = Subject(
     "schedule",
-    "Last success against the schedule",
+    "Runs come on time",
     "A timer that has stopped makes no noise: the table just falls behind.",
 )
 _RUNS = Subject(

@@ -22,12 +22,12 @@ _UNIQUE = Subject(
 )
 _COLLATION = Subject(
     "filename_collation",
-    'Filename sorts by bytes (collation "C")',
+    "Filename sorts by bytes",
     "S3 lists by bytes: in any other order, key ranges of the two sides do not match.",
 )
 _INDEXES = Subject(
     "indexes",
-    "Needed indexes are there and in use",
+    "Indexes are there and used",
     "Without them each compared page reads the whole table.",
 )
 _DUPLICATES = Subject(
