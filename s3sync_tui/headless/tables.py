@@ -1,11 +1,6 @@
-"""Growth, health and history as tables, for people; as objects, for programs."""
+"""Growth, health and history as tables."""
 
 from __future__ import annotations
-
-import dataclasses
-from datetime import datetime
-from enum import Enum
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -33,32 +28,6 @@ _RUN_STYLES = {
 }
 _SHOWN_PERIODS = 12
 _TITLE = 40
-
-
-def as_object(value: Any) -> Any:
-    """Anything that insight returns, as what JSON can hold: times in ISO 8601."""
-    match value:
-        case Health():
-            plain = {"worst": value.worst, **_fields(value)}
-            return as_object(plain)
-        case datetime():
-            return value.isoformat()
-        case Enum():
-            return value.value
-        case dict():
-            return {as_object(key): as_object(each) for key, each in value.items()}
-        case list() | tuple():
-            return [as_object(each) for each in value]
-        case _ if dataclasses.is_dataclass(value):
-            return as_object(_fields(value))
-        case _:
-            return value
-
-
-def run_object(run: RunRecord) -> dict[str, Any]:
-    """A run as one flat object."""
-    plain = as_object(run)
-    return {**plain, **plain.pop("stats"), "skipped": run.stats.skipped}
 
 
 def print_health(health: Health, console: Console) -> None:
@@ -154,7 +123,3 @@ def _table(*columns: str) -> Table:
     for place, column in enumerate(columns):
         table.add_column(column, justify="right" if place else "left", no_wrap=True)
     return table
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

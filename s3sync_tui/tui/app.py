@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from typing import ClassVar
@@ -11,13 +12,14 @@ from typing import ClassVar
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.worker import Worker, WorkerError
 
-from s3sync_tui.catalog.schema import schema_sql
 from s3sync_tui.errors import LeaseHeld, S3SyncError
 from s3sync_tui.events import Event, RunStarted
 from s3sync_tui.insight.check import span
 from s3sync_tui.settings import Settings
+from s3sync_tui.tui.fixes import offer_fix, offer_schema
 from s3sync_tui.tui.link import Link
 from s3sync_tui.tui.logs import logs_on_screen
 from s3sync_tui.tui.readings import Readings
@@ -26,7 +28,7 @@ from s3sync_tui.tui.screens.ask import Ask
 from s3sync_tui.tui.screens.dashboard import Dashboard
 from s3sync_tui.tui.screens.run_details import RunDetails
 from s3sync_tui.tui.state import Standing, State
-from s3sync_tui.tui.themes import use_themes
+from s3sync_tui.tui.themes import ansi_color, use_themes
 from s3sync_tui.tui.verdict import state_of_error
 from s3sync_tui.tui.watch import Watch
 from s3sync_tui.tui.widgets.history_panel import HistoryPanel
@@ -38,20 +40,29 @@ def _now() -> datetime:
     return datetime.now().astimezone()
 
 
+def _commands() -> type[Provider]:
+    # Not needed before the first paint.
+    from s3sync_tui.tui.commands import DashboardCommands
+
+    return DashboardCommands
+
+
 class S3SyncApp(App[None]):
     """Syncs at a key's press, shows how it goes, and how things stand between runs."""
 
     TITLE = "s3sync"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sync", "Sync S3"),
         Binding("c", "cancel", "Cancel"),
         Binding("w", "watch", "Watch"),
-        Binding("question_mark", "show_help_panel", "Help", key_display="?"),
+        Binding("e", "export", "Export"),
+        Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
     ]
 
     def __init__(self, settings: Settings, *, sync_at_start: bool = False) -> None:
-        super().__init__()
+        super().__init__(ansi_color=ansi_color())
         use_themes(self)
         self._settings = settings
         self._sync_at_start = sync_at_start
@@ -126,6 +137,23 @@ class S3SyncApp(App[None]):
         if await self.push_screen_wait(Ask("Cancel", question, {"y": "Stop it"})) == "y":
             self._cancel()
 
+    def action_export(self) -> None:
+        """Write what is shown to a file."""
+        from s3sync_tui.tui.screens.export import ExportScreen
+
+        read, panel = self._readings, self._dashboard.focused_panel
+        self.push_screen(
+            ExportScreen(
+                runs=read.runs, growth=read.growth, health=read.health, cost=read.cost, chosen=panel
+            )
+        )
+
+    def action_help(self) -> None:
+        """Explain the panel that has the focus, and all else."""
+        from s3sync_tui.tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(self._dashboard.focused_panel))
+
     @work
     async def action_quit(self) -> None:  # type: ignore[override]
         """Quit; what is to become of a run that is under way, is asked."""
@@ -146,18 +174,11 @@ class S3SyncApp(App[None]):
     @work
     async def on_dashboard_fix_asked(self, message: Dashboard.FixAsked) -> None:
         """Show the statements, and run them once confirmed."""
-        check = message.check
         try:
-            if check is None:
-                await self._offer_schema()
+            if message.check is None:
+                await offer_schema(self, self._link, self._settings)
             else:
-                asked = Ask(
-                    check.title, check.fix, {"y": "Run it"}, details=";\n".join(check.sql) + ";"
-                )
-                if await self.push_screen_wait(asked) == "y":
-                    self.notify("Under way; the dashboard stays usable.", title=check.title)
-                    await self._link.mend(check.sql)
-                    self.notify("Done.", title=check.title)
+                await offer_fix(self, self._link, message.check)
         except S3SyncError as error:
             self.notify(f"{error.message}\n{error.hint}", title="Not done", severity="error")
         self._readings.refresh()
@@ -218,21 +239,3 @@ class S3SyncApp(App[None]):
             with suppress(WorkerError):
                 await self._run.wait()
         self.exit()
-
-    async def _offer_schema(self) -> None:
-        statements = schema_sql(self._settings.table)
-        if self._settings.catalog_kind == "supabase":
-            question = "The REST API creates no tables: paste this into the project's SQL editor."
-            answers = {"y": "Copy it"}
-        else:
-            question = "Create what the schema needs? Nothing is dropped."
-            answers = {"y": "Apply it"}
-        asked = Ask("Schema", question, answers, details=statements)
-        if await self.push_screen_wait(asked) != "y":
-            return
-        if self._settings.catalog_kind == "supabase":
-            self.copy_to_clipboard(statements)
-            self.notify("Copied. Run it in Supabase: SQL Editor, then press s.")
-            return
-        changes = await self._link.apply_schema()
-        self.notify(f"The schema is in place: {len(changes)} changes.")

@@ -18,6 +18,7 @@ from s3sync_tui.tui.state import Standing
 from s3sync_tui.tui.verdict import RETRY_SECONDS, state_of, state_of_error
 
 if TYPE_CHECKING:  # insight's own imports are not needed before the first paint
+    from s3sync_tui.insight.cost import Cost
     from s3sync_tui.insight.growth import Growth
     from s3sync_tui.insight.health import Health
 
@@ -56,6 +57,7 @@ class Readings:
         self.runs: list[RunRecord] = []
         """The newest first."""
         self.growth: Growth | None = None
+        self.cost: Cost | None = None
         self.health: Health | None = None
 
     def refresh(self) -> None:
@@ -99,7 +101,7 @@ class Readings:
         figures = await self._link.figures()
         if not self._dashboard.is_alive:
             return
-        self.runs, self.growth = figures.runs, figures.growth
+        self.runs, self.growth, self.cost = figures.runs, figures.growth, figures.cost
         self._is_known = True
         self._dashboard.show_catalog(figures.catalog)
         self._dashboard.show_history(figures.runs)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from s3sync_tui.events import BatchInserted
+from s3sync_tui.tui.commands import DashboardCommands
+from s3sync_tui.tui.panel_help import panel_of
 from s3sync_tui.tui.screens.dashboard import Dashboard
+from s3sync_tui.tui.screens.export import ExportScreen
+from s3sync_tui.tui.screens.help import HelpScreen
 from s3sync_tui.tui.state import Standing
 from s3sync_tui.tui.themes import DARK, use_themes
 from tests.support import made_up
@@ -24,7 +30,7 @@ class DashboardApp(App[None]):
     """The dashboard, and the app's keys without anything behind them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "nothing", "Sync S3"),
+        Binding("s", "sync", "Sync S3"),
         Binding("c", "cancel", "Cancel"),
         Binding("w", "watch", "Watch"),
         Binding("e", "export", "Export"),
@@ -32,12 +38,15 @@ class DashboardApp(App[None]):
         Binding("q", "quit", "Quit"),
     ]
 
+    COMMANDS = {DashboardCommands}  # noqa: RUF012
+
     def __init__(self, fill: Fill, *, theme: str = DARK.name) -> None:
         super().__init__()
         use_themes(self, theme)
         self.animation_level = "none"
         self._fill = fill
         self.heard: list[Message] = []
+        self.export_to = Path("/srv/reports")
 
     async def on_mount(self) -> None:
         """Show it."""
@@ -49,6 +58,26 @@ class DashboardApp(App[None]):
         """Nothing runs that could be cancelled."""
         return None if action == "cancel" else True
 
+    def action_help(self) -> None:
+        """Explain the panel that has the focus."""
+        panel = panel_of(self.screen.focused)
+        self.push_screen(HelpScreen(panel.name if panel else None))
+
+    def action_export(self) -> None:
+        """Ask what to write, and where to."""
+        panel = panel_of(self.screen.focused)
+        self.push_screen(
+            ExportScreen(
+                runs=made_up.runs(),
+                growth=made_up.growth(),
+                health=made_up.health(),
+                cost=made_up.cost(),
+                chosen=panel.name if panel else None,
+                directory=self.export_to,
+                now=made_up.now,
+            )
+        )
+
     def on_dashboard_fix_asked(self, message: Dashboard.FixAsked) -> None:
         """Remember it."""
         self.heard.append(message)
@@ -56,6 +85,22 @@ class DashboardApp(App[None]):
     def on_history_panel_opened(self, message: Message) -> None:
         """Remember it."""
         self.heard.append(message)
+
+
+class ModalApp(App[None]):
+    """A modal screen alone, with the app's keys: what is beneath may change as it likes."""
+
+    BINDINGS = DashboardApp.BINDINGS
+
+    def __init__(self, make: Callable[[], ModalScreen[Any]], *, theme: str = DARK.name) -> None:
+        super().__init__()
+        use_themes(self, theme)
+        self.animation_level = "none"
+        self._make = make
+
+    async def on_mount(self) -> None:
+        """Show it."""
+        await self.push_screen(self._make())
 
 
 class PanelApp(App[None]):
@@ -147,7 +192,7 @@ def behind(screen: Dashboard) -> None:
 def other_host(screen: Dashboard) -> None:
     """Another host holds the lease; the log is open."""
     idle(screen)
-    screen.show_state(made_up.state(Standing.OTHER_HOST))
+    screen.show_state(made_up.followed())
     for record in made_up.log_records():
         screen.write_log(record)
     screen.action_log()

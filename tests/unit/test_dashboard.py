@@ -189,6 +189,14 @@ async def test_numbers_jump_to_panels() -> None:
             assert type(screen.focused).__name__ == name
 
 
+async def test_a_click_on_a_tile_opens_what_it_is_about() -> None:
+    async with DashboardApp(screens.idle).run_test(size=(120, 36)) as pilot:
+        screen = await started(pilot)
+        await pilot.click("#database")
+        await pilot.pause()
+        assert isinstance(screen.focused, Checks)
+
+
 async def test_enter_on_a_tile_opens_what_it_is_about() -> None:
     async with DashboardApp(screens.idle).run_test(size=(120, 36)) as pilot:
         screen = await started(pilot)

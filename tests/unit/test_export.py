@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from s3sync_tui.insight.documents import growth_document, health_document, history_document
+from s3sync_tui.insight.documents import (
+    growth_document,
+    health_document,
+    history_document,
+    run_object,
+)
 from s3sync_tui.insight.export import (
     Export,
     Form,
@@ -92,6 +97,12 @@ def test_json_is_what_the_commands_print() -> None:
     ]:
         assert json.loads(export.text(Form.JSON)) == document
     assert json.loads(export_runs(runs).text(Form.JSON))["cost"] is None
+
+
+def test_a_run_is_one_flat_object() -> None:
+    run = run_object(made_up.run(1204))
+    assert [name for name, value in run.items() if isinstance(value, dict)] == ["details"]
+    assert run["total"] == run["added"] + run["skipped"] == made_up.stats(1204).total
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\n=", "＝", "＋", "－", "＠"])

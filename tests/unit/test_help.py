@@ -46,7 +46,9 @@ def explained(section: PanelHelp) -> set[str]:
     return {key for term in section.keys for key in term.name.split()}
 
 
-@pytest.mark.parametrize("binding", [*own_bindings(S3SyncApp), *own_bindings(Dashboard)], ids=str)
+@pytest.mark.parametrize(
+    "binding", [*own_bindings(S3SyncApp), *own_bindings(Dashboard)], ids=lambda b: b.key
+)
 def test_every_key_of_app_and_dashboard_has_its_line(binding: Binding) -> None:
     assert help_of(binding)
 

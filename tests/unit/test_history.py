@@ -107,6 +107,7 @@ async def test_while_a_filter_is_typed_the_last_line_shows_no_letters() -> None:
         shown = keys_shown(pilot)
         assert "Sync S3" not in shown
         assert "? Help" not in shown
+        assert "/ Filter" not in shown
         assert "esc All runs" in shown
         assert "^p Commands" in shown
         await pilot.press(*"failed", "down")

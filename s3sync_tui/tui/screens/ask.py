@@ -30,6 +30,8 @@ class Ask(ModalScreen[str]):
     Ask VerticalScroll Static { padding: 0 1; }
     Ask #answers { height: auto; margin-top: 1; layout: horizontal; align-horizontal: right; }
     Ask Button { margin-left: 2; }
+    Ask Button:focus { background: $primary; color: $text; text-style: bold; }
+    Ask Button:focus:ansi, Ask Button:focus:nocolor { text-style: bold reverse; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n,escape", "answer('n')", "No"),

@@ -17,6 +17,7 @@ from textual.widget import Widget
 from s3sync_tui.events import Event, PhaseProgress
 from s3sync_tui.insight.check import Check
 from s3sync_tui.model import RunRecord
+from s3sync_tui.tui.panel_help import panel_of
 from s3sync_tui.tui.state import UNDER_WAY, Standing, State
 from s3sync_tui.tui.widgets.checks import Checks
 from s3sync_tui.tui.widgets.growth_panel import GrowthPanel
@@ -183,6 +184,12 @@ class Dashboard(Screen[None]):
     def state(self) -> State:
         """How it stands, as shown."""
         return self._state
+
+    @property
+    def focused_panel(self) -> str | None:
+        """The name of the panel that has the focus, or holds what has it."""
+        panel = panel_of(self.focused)
+        return None if panel is None else panel.name
 
     @property
     def chosen_check(self) -> Check | None:

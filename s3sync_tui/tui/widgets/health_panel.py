@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from s3sync_tui.insight.check import Check, CheckStatus
 from s3sync_tui.tui.figures import safe, safe_lines
+from s3sync_tui.tui.panel_help import PanelHelp, Term
 from s3sync_tui.tui.tones import MUTED
 from s3sync_tui.tui.widgets.checks import SIGNS, Checks
 from s3sync_tui.tui.widgets.panel import Panel
@@ -31,6 +32,77 @@ _WITH_DETAIL = 9
 
 class HealthPanel(Panel):
     """What is right and wrong, the worst first."""
+
+    PANEL_HELP: ClassVar[PanelHelp] = PanelHelp(
+        "Health",
+        "What can be wrong with table, bucket and schedule, the worst first. Looked at when "
+        "the dashboard opens, then about once a minute and after each run; looking changes "
+        "nothing. Below the list: what was found, why it matters, and after → what to do.",
+        (
+            (
+                "signs",
+                (
+                    Term("✓", "All is well.", "success"),
+                    Term("!", "It will hurt, or hurts a little.", "warning"),
+                    Term("✗", "Syncs, data or secrecy suffer.", "error"),
+                    Term("?", "It can't be told, and why.", "secondary"),
+                    Term("f fix", "There are statements that mend it.", "accent"),
+                ),
+            ),
+            (
+                "words",
+                (
+                    Term(
+                        "anon",
+                        "Whoever has the project's public key, which is in every web page that "
+                        "uses it: should get at nothing.",
+                    ),
+                    Term(
+                        "all-visible",
+                        "VACUUM marks pages of the table whose rows everybody may see. Only "
+                        "there are comparisons answered from the index alone, three times as "
+                        "fast. Below 90 %: vacuum, which stops nobody.",
+                    ),
+                    Term(
+                        "dead rows",
+                        "Old versions of updated or deleted rows, in the way until VACUUM; a "
+                        "warning above 20 %.",
+                    ),
+                    Term(
+                        "schedule",
+                        "The time that usually lies between runs. Without a success for 2.5 "
+                        "times as long: a warning. For 6 times as long: a failure.",
+                    ),
+                    Term(
+                        "clocks",
+                        "Of this machine, the database and S3. 10 s apart: a warning; 5 min: a "
+                        "failure. S3 refuses requests that are 15 min off.",
+                    ),
+                    Term(
+                        "room",
+                        "A warning at 80 % of the quota or 30 days before it is reached, a "
+                        "failure at 95 % or 3 days. Set it with --database-quota.",
+                    ),
+                    Term(
+                        "numbers left",
+                        "Row numbers that the id column can still give: at their end every "
+                        "insert fails. 64 bits are enough for ever.",
+                    ),
+                    Term(
+                        "kept counts",
+                        "Totals and growth are kept, not counted. Whether they are true, "
+                        "s3sync-tui health --verify tells: it counts all rows.",
+                    ),
+                ),
+            ),
+        ),
+        (
+            Term("↑ ↓  k j", "Choose a check."),
+            Term("pgup pgdn", "Eight checks on or back."),
+            Term("home end", "The first check, the last."),
+            Term("f", "Show the statements that mend the chosen check; they run after a yes."),
+        ),
+    )
 
     DEFAULT_CSS = """
     HealthPanel {

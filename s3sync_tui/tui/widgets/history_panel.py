@@ -15,6 +15,7 @@ from textual.widgets import DataTable, Input, Static
 
 from s3sync_tui.model import RunRecord
 from s3sync_tui.tui.figures import moment, safe_lines
+from s3sync_tui.tui.panel_help import RUN_FIGURES, PanelHelp, Term
 from s3sync_tui.tui.widgets.panel import Panel
 from s3sync_tui.tui.widgets.runs_table import RunsTable
 
@@ -23,6 +24,55 @@ _EMPTY = "No runs yet. The first one will be here."
 
 class HistoryPanel(Panel):
     """What was synced when, and how it went."""
+
+    PANEL_HELP: ClassVar[PanelHelp] = PanelHelp(
+        "History",
+        "The newest 50 runs of all hosts, read anew every few seconds. Click a column's head "
+        "to sort by it, again to turn the order around; a click on the row under the cursor "
+        "opens it. Narrow screens show fewer columns, and rounded figures.",
+        (
+            (
+                "signs",
+                (
+                    Term("✓", "succeeded: bucket and table are in step.", "success"),
+                    Term("▶", "running, here or on another host.", "primary"),
+                    Term(
+                        "✗",
+                        "failed: something could not be done. What was committed stays; its "
+                        "details say what to do.",
+                        "error",
+                    ),
+                    Term("■", "cancelled by someone; what was committed stays.", "warning"),
+                    Term(
+                        "!",
+                        "interrupted: its process died, or lost its lease. The next run "
+                        "completes its work.",
+                        "error",
+                    ),
+                ),
+            ),
+            (
+                "columns",
+                (
+                    Term("when", "When it began: today by the clock, else by the day."),
+                    Term("took", "From its beginning to its end."),
+                    *RUN_FIGURES,
+                ),
+            ),
+        ),
+        (
+            Term(
+                "/",
+                "Filter: only runs in which all the words occur, in number, status, mode, "
+                "host, error or time (failed, 24 Nov).",
+            ),
+            Term("esc", "Take the filter away."),
+            Term("↑ ↓  k j", "Choose a run."),
+            Term("enter", "All about the chosen run: phases in time, host, error, sample keys."),
+            Term("o", "Sort by the next column."),
+            Term("O", "Turn the order around."),
+        ),
+    )
 
     DEFAULT_CSS = """
     HistoryPanel {
@@ -38,7 +88,7 @@ class HistoryPanel(Panel):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("escape", "unfilter", "All runs"),
     ]
 
     class Opened(Message):
@@ -62,7 +112,7 @@ class HistoryPanel(Panel):
     def on_mount(self) -> None:
         """Name it."""
         self.set_title(3, "History")
-        self.set_keys(("/", "filter"), ("o", "order"), ("enter", "details"))
+        self._offer_keys()
 
     def show(self, runs: Sequence[RunRecord], now: datetime) -> None:
         """Show these runs; only what changed is painted anew."""
@@ -79,6 +129,22 @@ class HistoryPanel(Panel):
         """Open the filter line."""
         self.add_class("-filtering")
         self.query_one("#filter", Input).focus()
+        self.refresh_bindings()
+
+    def action_unfilter(self) -> None:
+        """Take the filter away."""
+        self.remove_class("-filtering")
+        self.query_one("#filter", Input).value = ""
+        self.query_one(RunsTable).focus()
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """There must be a filter to take away."""
+        return action != "unfilter" or self.has_class("-filtering")
+
+    def on_descendant_focus(self) -> None:
+        """Other keys apply in the filter line than in the table."""
+        self._offer_keys()
 
     def on_input_changed(self) -> None:
         """Filter while typing."""
@@ -89,15 +155,8 @@ class HistoryPanel(Panel):
         self.query_one(RunsTable).focus()
 
     def on_key(self, event: Key) -> None:
-        """Escape takes the filter away, down goes to the table."""
-        if not self.has_class("-filtering"):
-            return
-        if event.key == "escape":
-            event.stop()
-            self.remove_class("-filtering")
-            self.query_one("#filter", Input).value = ""
-            self.query_one(RunsTable).focus()
-        elif event.key == "down" and self.query_one("#filter").has_focus:
+        """Down leaves the filter line for the table."""
+        if event.key == "down" and self.query_one("#filter").has_focus:
             event.stop()
             self.query_one(RunsTable).focus()
 
@@ -106,6 +165,12 @@ class HistoryPanel(Panel):
         event.stop()
         if event.row_key.value is not None:
             self.post_message(self.Opened(int(event.row_key.value)))
+
+    def _offer_keys(self) -> None:
+        if self.query_one("#filter").has_focus:
+            self.set_keys(("enter", "to the runs"), ("esc", "all runs"))
+        else:
+            self.set_keys(("/", "filter"), ("o", "order"), ("enter", "details"))
 
     def _refill(self) -> None:
         if self._now is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from textual.binding import ActiveBinding
+from textual.binding import ActiveBinding, Binding
 from textual.content import Content
 from textual.events import Click
 from textual.screen import Screen
@@ -53,6 +53,8 @@ class KeyBar(Widget):
         nodes: dict[str, object] = {}
         for active in screen.active_bindings.values():
             binding = active.binding
+            if _is_typed(binding, screen.focused):
+                continue
             if (binding.show or binding.key in _PINNED) and binding.action not in shown:
                 shown[binding.action] = self._key(active)
                 nodes[binding.action] = active.node
@@ -107,6 +109,17 @@ class KeyBar(Widget):
         for begin, end, key in self._places:
             if begin <= x < end:
                 self.app.simulate_key(key)
+
+
+def _is_typed(binding: Binding, focused: Widget | None) -> bool:
+    """Whether the key goes into a field. Textual leaves such keys out itself, but does not
+    know what character is behind a name like ``slash``."""
+    character = binding.key_display or ""
+    return (
+        focused is not None
+        and len(character) == 1
+        and focused.check_consume_key(binding.key, character)
+    )
 
 
 def _cells(keys: list[_Key]) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections import deque
 from datetime import datetime, tzinfo
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import RichLog
 
 from s3sync_tui.tui.figures import safe_lines
+from s3sync_tui.tui.panel_help import PanelHelp, Term
 from s3sync_tui.tui.widgets.panel import Panel
 
 _KEPT_LINES = 2000
@@ -19,6 +21,26 @@ _LEVELS = ((logging.ERROR, "✗", "error"), (logging.WARNING, "!", "warning"), (
 
 class LogDrawer(Panel):
     """Shut until asked for; keeps its lines meanwhile."""
+
+    PANEL_HELP: ClassVar[PanelHelp] = PanelHelp(
+        "Log",
+        "What the program and its libraries have to say, the newest below. The last 2,000 "
+        "lines are kept, also while the drawer is shut. Times are this machine's.",
+        (
+            (
+                "signs",
+                (
+                    Term("!", "A warning: it went on, but not as it should.", "warning"),
+                    Term("✗", "An error: something was given up.", "error"),
+                    Term("\\x1b", "Characters that terminals would obey are shown as codes."),
+                ),
+            ),
+        ),
+        (
+            Term("l", "Shut the drawer, or open it."),
+            Term("↑ ↓  pgup pgdn", "Scroll."),
+        ),
+    )
 
     DEFAULT_CSS = """
     LogDrawer {

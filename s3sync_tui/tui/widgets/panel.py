@@ -5,6 +5,8 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widget import Widget
 
+from s3sync_tui.tui.keys import hints
+
 _NUMBERS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 
 
@@ -37,5 +39,4 @@ class Panel(Widget):
 
     def set_keys(self, *keys: tuple[str, str]) -> None:
         """Show these keys and what they do at the lower edge."""
-        hints = [Content.assemble((key, "bold $text-accent"), f" {what}") for key, what in keys]
-        self.border_subtitle = Content("  ").join(hints)
+        self.border_subtitle = hints(*keys)

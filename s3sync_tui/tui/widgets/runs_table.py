@@ -74,7 +74,8 @@ _LAYOUTS = [
 class _Cell(Text):
     """A cell that knows what it is sorted by."""
 
-    rank: float | str = 0
+    rank: tuple[float | str, int] = (0, 0)
+    """By its value; where values are the same, by the run's number."""
 
 
 class RunsTable(DataTable[_Cell]):
@@ -217,7 +218,7 @@ class RunsTable(DataTable[_Cell]):
         else:
             shown = column.shown(run) if column.shown else ""
             cell = _Cell(shown, "dim" if shown == "0" else "", justify="right")
-        cell.rank = column.rank(run)
+        cell.rank = (column.rank(run), run.run_id)
         return cell
 
     def _colour(self, name: str) -> str | None:

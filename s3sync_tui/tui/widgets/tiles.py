@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Click
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -27,6 +28,7 @@ from s3sync_tui.tui.figures import (
     size,
     used_of,
 )
+from s3sync_tui.tui.panel_help import PanelHelp, Term
 from s3sync_tui.tui.widgets.tile import LOADING, UNKNOWN, Figure, Tile
 
 if TYPE_CHECKING:  # insight's own imports are not needed before the first paint
@@ -45,6 +47,64 @@ _TENSE_SHARE, _FULL_SHARE = 0.8, 0.95
 
 class Tiles(Widget, can_focus=True):
     """IMAGES, TODAY, RATE, LAG, DATABASE, S3 COST."""
+
+    PANEL_HELP: ClassVar[PanelHelp] = PanelHelp(
+        "Tiles",
+        "Six figures, read anew every few seconds. The small columns in a tile are its past, "
+        "the newest at the right. A dash: not known yet.",
+        (
+            (
+                "what they mean",
+                (
+                    Term(
+                        "IMAGES",
+                        "Images in the table and its archive, and the bytes that their objects "
+                        "take in S3. Columns: the total, by day.",
+                    ),
+                    Term(
+                        "TODAY",
+                        "Images uploaded since midnight UTC, as far as the table has them. "
+                        "Columns: by day.",
+                    ),
+                    Term(
+                        "RATE",
+                        "Uploads an hour in the last hour, and on average over 24 hours; both "
+                        "end where knowledge ends: when the last run that succeeded began. "
+                        "Columns: by hour.",
+                    ),
+                    Term(
+                        "LAG",
+                        "How long ago the last run that succeeded began: what was in the bucket "
+                        "by then is in the table, what came later may not be. Below: when the "
+                        "newest image in the table was uploaded. Columns: the time between runs, "
+                        "cut at four times the usual.",
+                    ),
+                    Term(
+                        "DATABASE",
+                        "What the whole database takes (only our tables, where we may not ask "
+                        "for more), and the bar: how much of the quota. Below: when it is full, "
+                        "at the present rate. Set the quota with --database-quota.",
+                    ),
+                    Term(
+                        "S3 COST",
+                        "What LIST requests cost in 30 days, if runs go on as the recent ones "
+                        "did: as often, as large. The price is --list-price.",
+                    ),
+                ),
+            ),
+            (
+                "colours",
+                (
+                    Term("DATABASE", "80 % of the quota is used.", "warning"),
+                    Term("DATABASE", "95 % of the quota is used.", "error"),
+                ),
+            ),
+        ),
+        (
+            Term("← →", "Choose a tile."),
+            Term("enter", "Go to the panel that a tile's figure comes from."),
+        ),
+    )
 
     DEFAULT_CSS = """
     Tiles { layout: grid; grid-size: 6; grid-rows: 5; height: 5; }
@@ -93,15 +153,22 @@ class Tiles(Widget, can_focus=True):
 
     def on_focus(self) -> None:
         """Show which tile is chosen."""
-        self._mark()
+        self.call_later(self._mark)  # has_focus is set after this
 
     def on_blur(self) -> None:
         """None is chosen any more."""
-        self._mark()
+        self.call_later(self._mark)
 
     def watch_chosen(self) -> None:
         """Another is chosen."""
         self._mark()
+
+    def on_click(self, event: Click) -> None:
+        """Choose the tile that was hit, and open it."""
+        for place, tile in enumerate(self.query(Tile)):
+            if event.widget is tile:
+                self.chosen = place
+                self.action_open()
 
     def action_choose(self, step: int) -> None:
         """Move by ``step`` tiles."""
