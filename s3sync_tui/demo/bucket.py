@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import subprocess
 import sys
@@ -11,14 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any
 
 from s3sync_tui.demo import BUCKET, IMAGES, PER_HOUR
+from s3sync_tui.demo.cameras import Cameras, key_of
 from s3sync_tui.errors import S3SyncError, SettingsError
-
-CAMERAS = 12
 
 _REGION = "us-east-1"
 _ACCOUNT = "123456789012"  # moto's own
@@ -56,12 +54,6 @@ def growing_bucket(*, images: int, per_hour: float) -> Iterator[str]:
         server.communicate()
 
 
-def key_of(number: int, at: datetime) -> str:
-    """The key of an image taken at ``at``: ``cam-07/2026/11/24/13/img_0000123_ab12cd.jpg``."""
-    mark = hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()[:6]
-    return f"cam-{number % CAMERAS:02}/{at:%Y/%m/%d/%H}/img_{number:07}_{mark}.jpg"
-
-
 def main() -> None:
     """Serve until the standard input ends."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -71,7 +63,8 @@ def main() -> None:
 
     from moto.server import ThreadedMotoServer
 
-    bucket = _Bucket(arguments.images, arguments.per_hour)
+    bucket = _Bucket(Cameras(arguments.images, arguments.per_hour, datetime.now(UTC)))
+    bucket.fill()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     threading.Thread(target=bucket.grow, daemon=True).start()
@@ -85,35 +78,28 @@ def main() -> None:
 class _Bucket:
     """Puts images into moto's memory; through HTTP it would take a minute."""
 
-    def __init__(self, images: int, per_hour: float) -> None:
+    def __init__(self, cameras: Cameras) -> None:
         from moto.s3.models import s3_backends
 
         self._backend: Any = s3_backends[_ACCOUNT]["aws"]
         self._backend.create_bucket(BUCKET, _REGION)
-        self._per_hour = per_hour
-        self._began = datetime.now(UTC)
+        self._cameras = cameras
         self._count = 0
-        # The past came at the usual pace, whatever the flag says about what comes.
-        first = self._began - timedelta(hours=images / PER_HOUR)
-        for number in range(images):
-            self._put(first + timedelta(hours=number / PER_HOUR))
+
+    def fill(self) -> None:
+        """Put what is there by now."""
+        while self._count < self._cameras.count(datetime.now(UTC)):
+            at = self._cameras.taken_at(self._count)
+            body = self._count.to_bytes(4, "big") * (8 + self._count * 7919 % 57)
+            stored = self._backend.put_object(BUCKET, key_of(self._count, at), body)
+            stored.last_modified = at.replace(tzinfo=None)
+            self._count += 1
 
     def grow(self) -> None:
         """Put what is due, for ever."""
-        before = self._count
         while True:
             time.sleep(_ARRIVAL_SECONDS)
-            now = datetime.now(UTC)
-            due = (now - self._began) / timedelta(hours=1) * self._per_hour
-            while self._count - before < int(due):
-                self._put(now)
-
-    def _put(self, at: datetime) -> None:
-        number = self._count
-        body = number.to_bytes(4, "big") * (8 + number * 7919 % 57)
-        stored = self._backend.put_object(BUCKET, key_of(number, at), body)
-        stored.last_modified = at.replace(tzinfo=None)
-        self._count += 1
+            self.fill()
 
 
 if __name__ == "__main__":

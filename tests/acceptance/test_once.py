@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from s3sync_tui.demo.bucket import key_of
+from s3sync_tui.demo.cameras import key_of
 from tests.acceptance.conftest import StartStub
 from tests.support.bucket import MotoBucket
 from tests.support.command import Command, Ended
