@@ -22,7 +22,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 ## The pictures in screenshots/, of the real dashboard on the demo.
-screenshots: $(VENV)/.demo
+screenshots: $(VENV)/.screenshots
 	$(BIN)/python screenshots/make.py
 
 format: $(VENV)/.dev
@@ -40,6 +40,10 @@ $(BIN)/python:
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.screenshots: $(BIN)/python pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[demo]' --group screenshots
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from s3sync_tui.engine.pipeline import SyncOptions
@@ -17,24 +18,38 @@ if TYPE_CHECKING:
     from s3sync_tui.source.base import Source
 
 
+def no_bucket() -> SettingsError:
+    """What to say where a bucket is needed and none is named."""
+    return SettingsError(
+        "No bucket is set.",
+        hint='Name it with --bucket, $S3SYNC_BUCKET, or `bucket = "…"` in s3sync.toml. '
+        "To see it all work without one: s3sync-tui demo",
+    )
+
+
 @asynccontextmanager
 async def make_source(settings: Settings) -> AsyncIterator[Source]:
     """The bucket that the settings name, not yet opened; a sync opens it.
 
     Raises :class:`~s3sync_tui.errors.SettingsError` where none is named.
     """
-    # boto3 and lxml take a third of a second: not every command lists a bucket.
+    if settings.bucket is None:
+        raise no_bucket()
+    source = await asyncio.to_thread(_s3_source, settings, settings.bucket)
+    try:
+        yield source
+    finally:
+        await source.close()
+
+
+def _s3_source(settings: Settings, bucket: str) -> Source:
+    """In a thread, for a screen may wait: boto3 and lxml take a third of a second to load,
+    the certificates a twentieth. And not at the top: not every command lists a bucket."""
     from s3sync_tui.source.s3 import S3Source
     from s3sync_tui.source.selection import Selection
 
-    if settings.bucket is None:
-        raise SettingsError(
-            "No bucket is set.",
-            hint='Name it with --bucket, $S3SYNC_BUCKET, or `bucket = "…"` in s3sync.toml. '
-            "To see it all work without one: s3sync-tui demo",
-        )
-    source = S3Source(
-        settings.bucket,
+    return S3Source(
+        bucket,
         settings.prefix,
         endpoint=settings.endpoint,
         region=settings.region,
@@ -44,10 +59,6 @@ async def make_source(settings: Settings) -> AsyncIterator[Source]:
         selection=Selection(settings.include, settings.exclude),
         concurrency=settings.list_concurrency,
     )
-    try:
-        yield source
-    finally:
-        await source.close()
 
 
 @asynccontextmanager
@@ -59,6 +70,7 @@ async def open_catalog(settings: Settings, *, verify: bool = True) -> AsyncItera
     :class:`~s3sync_tui.errors.SchemaError`.
     """
     if settings.supabase_url is not None and settings.supabase_key is not None:
+        await _load("s3sync_tui.catalog.supabase")
         from s3sync_tui.catalog.supabase import SupabaseCatalog
 
         project = SupabaseCatalog(
@@ -90,6 +102,7 @@ async def open_catalog(settings: Settings, *, verify: bool = True) -> AsyncItera
 async def postgres_catalog(settings: Settings) -> AsyncIterator[tuple[PostgresCatalog, bool]]:
     """A catalog over a Postgres connection, not yet opened, and whether it is the
     embedded one, which runs for as long as this lasts."""
+    await _load("s3sync_tui.catalog.postgres")
     from s3sync_tui.catalog.postgres import PostgresCatalog
 
     if settings.database_url is not None:
@@ -111,6 +124,11 @@ async def postgres_catalog(settings: Settings) -> AsyncIterator[tuple[PostgresCa
         yield PostgresCatalog(conninfo, table=settings.table, description="embedded"), True
     finally:
         await asyncio.to_thread(embedded.stop)
+
+
+async def _load(module: str) -> None:
+    """Load what takes long in a thread: a screen may wait."""
+    await asyncio.to_thread(import_module, module)
 
 
 def sync_options(settings: Settings, *, dry_run: bool) -> SyncOptions:

@@ -17,7 +17,7 @@ from s3sync_tui.cli.ending import ExitWith, show_error
 from s3sync_tui.cli.flags import settings_flags
 from s3sync_tui.cli.insight_commands import register
 from s3sync_tui.cli.logs import LogFormat, LogLevel, set_up_logs
-from s3sync_tui.connect import make_source, open_catalog, postgres_catalog, sync_options
+from s3sync_tui.connect import make_source, no_bucket, open_catalog, postgres_catalog, sync_options
 from s3sync_tui.demo import IMAGES, PER_HOUR
 from s3sync_tui.errors import LeaseHeld, S3SyncError
 from s3sync_tui.model import RunResult
@@ -89,6 +89,8 @@ def root(
     settings = _settings(flags, config)
     if once:
         sync_once(settings, as_json=as_json, dry_run=dry_run, if_running=if_running, quiet=quiet)
+    elif settings.bucket is None:
+        set_up(flags, config)
     else:
         dashboard(settings)
 
@@ -213,9 +215,36 @@ def sync_once(
 
 def dashboard(settings: Settings, *, sync_at_start: bool = False) -> None:
     """Open the dashboard."""
+    from s3sync_tui.tui.memory import hold_collections
+
+    hold_collections()  # before the next line, which loads much
     from s3sync_tui.tui.app import S3SyncApp
 
     S3SyncApp(settings, sync_at_start=sync_at_start).run()
+
+
+def set_up(flags: dict[str, Any], config: Path | None) -> None:
+    """Ask for what is missing, and open the dashboard, or the demo, whatever is chosen.
+
+    Raises :class:`~s3sync_tui.errors.SettingsError` where there is no terminal to ask on.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise no_bucket()
+    from s3sync_tui.setup.answers import know
+    from s3sync_tui.tui.setup_app import SetUpApp
+
+    known = know(flags, environ=os.environ, config=config, directory=Path.cwd())
+    outcome = SetUpApp(known).run()
+    if outcome is None:
+        return
+    if outcome == "demo":
+        demo()
+        return
+    try:
+        dashboard(outcome.settings)
+    finally:
+        for note in outcome.notes:
+            typer.echo(note, err=True)
 
 
 def _settings(flags: dict[str, Any], config: Path | None) -> Settings:

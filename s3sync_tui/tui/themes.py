@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TypeVar
 
 from textual.app import App
@@ -59,6 +60,7 @@ LIGHT = Theme(
     panel="#e6e9e6",
     dark=False,
     variables={
+        "foreground-muted": "#56626b",
         "border": "#0b7a8a",
         "border-blurred": "#bcc6c9",
         "block-cursor-background": "#cfe6ea",
@@ -87,3 +89,9 @@ def use_themes(app: App[Result], name: str = DARK.name) -> None:
     app.register_theme(DARK)
     app.register_theme(LIGHT)
     app.theme = name
+
+
+def ansi_color() -> bool | None:
+    """What an app is to be made with: where ``NO_COLOR`` is set, Textual turns a theme's
+    colours into greys, but leaves the terminal's own out altogether."""
+    return True if "NO_COLOR" in os.environ else None
