@@ -22,6 +22,7 @@ from s3sync_tui.settings import Settings
 from s3sync_tui.tui.fixes import offer_fix, offer_schema
 from s3sync_tui.tui.link import Link
 from s3sync_tui.tui.logs import logs_on_screen
+from s3sync_tui.tui.memory import settle
 from s3sync_tui.tui.readings import Readings
 from s3sync_tui.tui.runner import Runner
 from s3sync_tui.tui.screens.ask import Ask
@@ -70,7 +71,11 @@ class S3SyncApp(App[None]):
         self._link = Link(settings)
         self._runner = Runner(settings)
         self._readings = Readings(
-            self._link, self._dashboard, is_syncing=lambda: self.is_syncing, now=_now
+            self._link,
+            self._dashboard,
+            is_syncing=lambda: self.is_syncing,
+            now=_now,
+            on_runs=self._update_details,
         )
         self._watch = Watch(settings.every)
         self._held = ExitStack()
@@ -90,6 +95,7 @@ class S3SyncApp(App[None]):
         self.run_worker(self._readings.keep_figures())
         self.run_worker(self._readings.keep_health())
         self.set_interval(1, self._sync_when_due)
+        self.call_after_refresh(settle)
         self.call_after_refresh(lambda: self.run_worker(self._runner.prepare()))
         if self._sync_at_start:
             self.action_sync()
@@ -185,9 +191,11 @@ class S3SyncApp(App[None]):
 
     def on_history_panel_opened(self, message: HistoryPanel.Opened) -> None:
         """Show all about the run."""
-        run = next((run for run in self._readings.runs if run.run_id == message.run_id), None)
-        if run is not None:
-            self.push_screen(RunDetails(self._readings.runs, run.run_id))
+        self.push_screen(RunDetails(self._readings.runs, message.run_id))
+
+    def _update_details(self) -> None:
+        if isinstance(self.screen, RunDetails) and self._readings.runs:
+            self.screen.show(self._readings.runs[0])
 
     @work
     async def _sync(self) -> None:

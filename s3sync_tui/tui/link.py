@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.connect import make_source, open_catalog, postgres_catalog
-from s3sync_tui.errors import CatalogError
 from s3sync_tui.insight.cost import Cost, catalog_cost
 from s3sync_tui.insight.growth import Growth, measure_growth
 from s3sync_tui.insight.health import Health, check_health
 from s3sync_tui.insight.history import recent_runs
 from s3sync_tui.model import RunRecord
 from s3sync_tui.settings import Settings
+from s3sync_tui.tui.memory import settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Link:
         self._opened = AsyncExitStack()
         self._catalog: Catalog | None = None
         self._opening = asyncio.Lock()
+        self._is_settled = False
 
     async def close(self) -> None:
         """Release connections, and the embedded server where it is ours."""
@@ -53,30 +54,35 @@ class Link:
         runs, growth, cost = await asyncio.gather(
             recent_runs(catalog),
             measure_growth(catalog, quota_bytes=self._settings.database_quota),
-            catalog_cost(catalog, price=self._settings.list_price),
+            catalog_cost(
+                catalog, price=self._settings.list_price, every_seconds=self._settings.every
+            ),
         )
         return Figures(catalog.description, runs, growth, cost)
 
     async def health(self) -> Health:
         """Look at everything that can be wrong; also where the schema is damaged."""
-        if self._catalog is not None:
-            return await self._check(self._catalog)
-        async with open_catalog(self._settings, verify=False) as catalog:
-            return await self._check(catalog)
+        try:
+            return await self._health()
+        finally:
+            if not self._is_settled:
+                self._is_settled = True
+                settle()  # catalog and bucket have loaded all that the app ever will
 
     async def mend(self, statements: tuple[str, ...]) -> None:
         """Run a check's fix."""
         await (await self._open()).mend(statements)
 
     async def apply_schema(self) -> list[str]:
-        """Create what the schema needs; returns what that changed."""
-        if self._settings.catalog_kind == "supabase":
-            raise CatalogError(
-                "The REST API cannot create tables.",
-                hint="Paste what `s3sync-tui schema` prints into the project's SQL editor.",
-            )
+        """Create what the schema needs, over a connection; returns what that changed."""
         async with postgres_catalog(self._settings) as (catalog, _):
             return await catalog.apply_schema()
+
+    async def _health(self) -> Health:
+        if self._catalog is not None:
+            return await self._check(self._catalog)
+        async with open_catalog(self._settings, verify=False) as catalog:
+            return await self._check(catalog)
 
     async def _check(self, catalog: Catalog) -> Health:
         async with make_source(self._settings) as source:

@@ -46,11 +46,13 @@ class Readings:
         *,
         is_syncing: Callable[[], bool],
         now: Callable[[], datetime],
+        on_runs: Callable[[], None],
     ) -> None:
         self._link = link
         self._dashboard = dashboard
         self._is_syncing = is_syncing
         self._now = now
+        self._on_runs = on_runs
         self._figures_wanted = asyncio.Event()
         self._health_wanted = asyncio.Event()
         self._is_known = False
@@ -105,6 +107,7 @@ class Readings:
         self._is_known = True
         self._dashboard.show_catalog(figures.catalog)
         self._dashboard.show_history(figures.runs)
+        self._on_runs()
         self._dashboard.show_growth(figures.growth)
         self._dashboard.show_cost(figures.cost)
         self._show_state()
@@ -117,6 +120,7 @@ class Readings:
             if not self._dashboard.is_alive:
                 return
             self._dashboard.show_history(self.runs)
+            self._on_runs()
             self._show_state()
             if self._dashboard.state.standing is not Standing.OTHER_HOST:
                 return

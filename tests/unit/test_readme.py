@@ -42,6 +42,6 @@ def test_the_file_example_is_valid() -> None:
 
 
 def test_what_the_readme_links_to_is_there() -> None:
-    for target in ("screenshots/synced.svg", "supabase-schema.sql", "LICENSE"):
+    for target in ("screenshots/idle-dark.png", "supabase-schema.sql", "LICENSE"):
         assert f"({target})" in README
         assert (ROOT / target).exists()

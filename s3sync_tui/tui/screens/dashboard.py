@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -63,6 +64,9 @@ class Dashboard(Screen[None]):
         Binding("5", "jump(5)", "Tiles", show=False),
         Binding("6", "jump(6)", "Log", show=False),
     ]
+
+    # Textual would paint the whole screen at each change of focus; the panels paint themselves.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     class FixAsked(Message):
         """Someone wants the chosen check's fix; where the schema is missing, the schema."""
