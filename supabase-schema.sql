@@ -409,10 +409,16 @@ begin
     where l.table_name = 'images' and l.bucket = p_bucket;
 end $$;
 
--- False when another run has taken over, or this one has ended.
+-- Its form before progress was kept, with one parameter less.
+drop function if exists s3sync_renew(
+  bigint, integer, bigint, bigint, bigint, bigint, bigint, bigint, double precision);
+
+-- False when another run has taken over, or this one has ended. p_details is how far
+-- each phase is.
 create or replace function s3sync_renew(
   p_run_id bigint, p_lease_seconds integer, p_total bigint, p_added bigint, p_changed bigint,
-  p_gone bigint, p_rejected bigint, p_list_requests bigint, p_cost_usd double precision) returns boolean
+  p_gone bigint, p_rejected bigint, p_list_requests bigint, p_cost_usd double precision,
+  p_details jsonb default null) returns boolean
   language plpgsql set search_path = public, pg_temp
 as $$
 begin
@@ -420,7 +426,8 @@ begin
     where run_id = p_run_id;
   if not found then return false; end if;
   update sync_runs set heartbeat_at = clock_timestamp(), total = p_total, added = p_added, changed = p_changed,
-      gone = p_gone, rejected = p_rejected, list_requests = p_list_requests, cost_usd = p_cost_usd
+      gone = p_gone, rejected = p_rejected, list_requests = p_list_requests, cost_usd = p_cost_usd,
+      details = coalesce(p_details, details)
     where id = p_run_id and status = 'running';
   return true;
 end $$;

@@ -5,17 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from s3sync_tui.model import KeyRange, RunMode, RunResult
-
-
-class Phase(StrEnum):
-    """The three things that go on at once during a run."""
-
-    LIST = "list"
-    DEDUPE = "dedupe"
-    INSERT = "insert"
+from s3sync_tui.model import Phase as Phase
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from s3sync_tui.model import (
     Difference,
     KeyRange,
     ObjectPage,
+    PhaseRecord,
     RangeDigest,
     Rows,
     RunRequest,
@@ -57,7 +58,9 @@ class Catalog(Protocol):
         Raises :class:`~s3sync_tui.errors.LeaseHeld`.
         """
 
-    async def renew_lease(self, run_id: int, lease_seconds: int, stats: RunStats) -> None:
+    async def renew_lease(
+        self, run_id: int, lease_seconds: int, stats: RunStats, phases: Sequence[PhaseRecord] = ()
+    ) -> None:
         """Keep the lease and store progress for onlookers.
 
         Raises :class:`~s3sync_tui.errors.LeaseLost`.

@@ -269,5 +269,5 @@ def _run(row: Mapping[str, Any]) -> RunRecord:
         stats=stats,
         error=row["error"] or "",
         hint=row["hint"] or "",
-        details=row["details"] or {},
+        details=row["details"] if isinstance(row["details"], dict) else {},
     )

@@ -31,6 +31,7 @@ from s3sync_tui.model import (
     Difference,
     KeyRange,
     ObjectPage,
+    PhaseRecord,
     RangeDigest,
     Rows,
     RunRequest,
@@ -113,7 +114,9 @@ class FunctionCatalog(Catalog):
             )
         return RunTicket(row["run_id"], moment(row["started_at"]), row["interrupted"])
 
-    async def renew_lease(self, run_id: int, lease_seconds: int, stats: RunStats) -> None:
+    async def renew_lease(
+        self, run_id: int, lease_seconds: int, stats: RunStats, phases: Sequence[PhaseRecord] = ()
+    ) -> None:
         held = await self._call(
             "s3sync_renew",
             {
@@ -126,6 +129,7 @@ class FunctionCatalog(Catalog):
                 "p_rejected": stats.rejected,
                 "p_list_requests": stats.list_requests,
                 "p_cost_usd": stats.cost_usd,
+                "p_details": {"phases": [p.document() for p in phases]} if phases else None,
             },
         )
         if not held:
@@ -149,6 +153,7 @@ class FunctionCatalog(Catalog):
                     "failed_ranges": [[s.after, s.up_to] for s in result.failed_ranges[:100]],
                     "gone_sample": result.gone_sample,
                     "rejected_sample": result.rejected_sample,
+                    "phases": [phase.document() for phase in result.phases],
                 },
             },
         )

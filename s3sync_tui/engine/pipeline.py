@@ -18,6 +18,7 @@ from s3sync_tui.events import BatchInserted, BucketListed, RangeFailed, Sink
 from s3sync_tui.model import (
     KeyRange,
     ObjectPage,
+    Phase,
     Rows,
     RunMode,
     RunResult,
@@ -107,6 +108,7 @@ class Pipeline:
             fault = first_fault(group_of_faults)
             raise fault from fault.__cause__
         finally:
+            self._progress.stop()
             self._say_progress()
 
     def result(self) -> RunResult:
@@ -119,6 +121,7 @@ class Pipeline:
             mode=RunMode.FULL,
             dry_run=self._options.dry_run,
             stats=self._progress.stats(),
+            phases=self._progress.phases(),
             failed_ranges=failed,
             gone_sample=self._gone_sample,
             rejected_sample=self._rejected_sample,
@@ -140,6 +143,7 @@ class Pipeline:
             stages.create_task(self._reconcile())
             for _ in range(WRITERS):
                 stages.create_task(self._write())
+        self._progress.end(Phase.INSERT)
         written = self._progress.added + self._progress.changed
         worth_it = written >= max(VACUUM_FROM_ROWS, VACUUM_FROM_SHARE * summary.images)
         if worth_it and self._run_id is not None:
@@ -154,6 +158,8 @@ class Pipeline:
         return whole.split(cuts)
 
     async def _list(self, ranges: list[KeyRange]) -> None:
+        progress = self._progress
+        progress.begin(Phase.LIST)
         await list_in_parallel(
             self._source,
             ranges,
@@ -161,8 +167,8 @@ class Pipeline:
             deliver=self._deliver,
             failed=self._range_failed,
         )
-        progress = self._progress
         progress.all_listed = True
+        progress.end(Phase.LIST)
         self._sink(BucketListed(progress.images, progress.listed - progress.images))
         await self._pages.close()
 
@@ -183,6 +189,7 @@ class Pipeline:
     async def _reconcile(self) -> None:
         async def work() -> None:
             while pages := await self._pages.take(PAGES_PER_DIGEST_CALL):
+                self._progress.begin(Phase.DEDUPE)
                 await reconcile(
                     self._catalog, pages, started_at=self._started_at, found=self._found
                 )
@@ -190,6 +197,7 @@ class Pipeline:
         async with asyncio.TaskGroup() as workers:
             for _ in range(RECONCILERS):
                 workers.create_task(work())
+        self._progress.end(Phase.DEDUPE)
         await self._inserts.flush()
         await self._updates.flush()
         await self._batches.close()
@@ -213,6 +221,7 @@ class Pipeline:
             [(is_new, rows)] = taken
             number = next(self._batch_numbers)
             progress = self._progress
+            progress.begin(Phase.INSERT)
             if self._run_id is None:
                 written = len(rows)
             elif is_new:
@@ -229,7 +238,7 @@ class Pipeline:
     async def _keep_lease(self) -> None:
         if self._run_id is not None:
             await keep_lease(
-                self._catalog, self._run_id, self._options.lease_seconds, self._progress.stats
+                self._catalog, self._run_id, self._options.lease_seconds, self._progress
             )
 
     async def _tick(self) -> None:

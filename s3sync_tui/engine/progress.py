@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable, Sequence
 
-from s3sync_tui.events import Phase, PhaseProgress
-from s3sync_tui.model import KeyRange, RunStats
-
-RATE_WINDOW_SECONDS = 5.0
+from s3sync_tui.engine.pace import Pace
+from s3sync_tui.events import PhaseProgress
+from s3sync_tui.model import KeyRange, Phase, PhaseRecord, RunStats
 
 
 class Progress:
@@ -37,12 +35,25 @@ class Progress:
         self._began = clock()
         self._ranges: Sequence[KeyRange] = ()
         self._range_shares: list[float] = []
-        self._rates = {phase: _Rate() for phase in Phase}
+        self._paces = {phase: Pace() for phase in Phase}
 
     @property
     def elapsed_seconds(self) -> float:
         """Since the run began."""
         return self._clock() - self._began
+
+    def begin(self, phase: Phase) -> None:
+        """``phase`` has something to do; only the first time counts."""
+        self._paces[phase].begin(self.elapsed_seconds)
+
+    def end(self, phase: Phase) -> None:
+        """``phase`` is through."""
+        self._paces[phase].end(self.elapsed_seconds)
+
+    def stop(self) -> None:
+        """The run is over, whether all is done or not."""
+        for phase in Phase:
+            self.end(phase)
 
     def plan(self, ranges: Sequence[KeyRange]) -> None:
         """These ranges, in key order, will be listed."""
@@ -73,53 +84,75 @@ class Progress:
 
     def events(self) -> list[PhaseProgress]:
         """One event for each phase."""
+        elapsed = self._update()
+        return [
+            PhaseProgress(
+                phase,
+                done,
+                expected,
+                share,
+                self._paces[phase].now,
+                self.list_requests,
+                self.list_requests * self._price,
+                elapsed,
+            )
+            for phase, (done, expected, share) in self._standing().items()
+        ]
+
+    def phases(self) -> list[PhaseRecord]:
+        """One record for each phase, for the run's row."""
+        elapsed = self._update()
+        records = []
+        for phase, (done, expected, share) in self._standing().items():
+            pace = self._paces[phase]
+            mean = pace.mean(elapsed)
+            until = elapsed if pace.ended is None else pace.ended
+            records.append(
+                PhaseRecord(
+                    phase=phase,
+                    began=pace.began,
+                    ended=pace.ended,
+                    elapsed=elapsed,
+                    done=done,
+                    expected=expected,
+                    share=share,
+                    per_second=pace.now,
+                    mean=mean,
+                    peak=max(pace.peak, mean),
+                    every=pace.series.every,
+                    rates=tuple(pace.series.rates(until)) if pace.began is not None else (),
+                )
+            )
+        return records
+
+    def _update(self) -> float:
+        elapsed = self.elapsed_seconds
+        counts = {Phase.LIST: self.listed, Phase.DEDUPE: self.compared, Phase.INSERT: self.written}
+        for phase, done in counts.items():
+            self._paces[phase].update(elapsed, done)
+        return elapsed
+
+    def _standing(self) -> dict[Phase, tuple[int, int | None, float]]:
+        """Of each phase: how much is done, how much is expected, and the share."""
         listed_share = 1.0 if self.all_listed else self._listed_share()
         compared_share = listed_share * _ratio(self.compared, self.images)
         expected = max(self.images, self.images_before) or None
-        return [
-            self._event(
-                Phase.LIST, self.listed, self.listed if self.all_listed else expected, listed_share
-            ),
-            self._event(
-                Phase.DEDUPE, self.compared, self.images if self.all_listed else expected,
+        return {
+            Phase.LIST: (self.listed, self.listed if self.all_listed else expected, listed_share),
+            Phase.DEDUPE: (
+                self.compared,
+                self.images if self.all_listed else expected,
                 compared_share,
             ),
-            self._event(
-                Phase.INSERT, self.written, self.wanted if compared_share == 1.0 else None,
+            Phase.INSERT: (
+                self.written,
+                self.wanted if compared_share == 1.0 else None,
                 compared_share * _ratio(self.written, self.wanted),
             ),
-        ]  # fmt: skip
+        }
 
     def _listed_share(self) -> float:
         return sum(self._range_shares) / len(self._range_shares) if self._range_shares else 0.0
-
-    def _event(self, phase: Phase, done: int, expected: int | None, share: float) -> PhaseProgress:
-        elapsed = self.elapsed_seconds
-        return PhaseProgress(
-            phase,
-            done,
-            expected,
-            share,
-            self._rates[phase].update(elapsed, done),
-            self.list_requests,
-            self.list_requests * self._price,
-            elapsed,
-        )
-
-
-class _Rate:
-    """Progress per second over the last few seconds."""
-
-    def __init__(self) -> None:
-        self._samples: deque[tuple[float, int]] = deque([(0.0, 0)])
-
-    def update(self, at: float, done: int) -> float:
-        samples = self._samples
-        samples.append((at, done))
-        while len(samples) > 2 and samples[1][0] <= at - RATE_WINDOW_SECONDS:
-            samples.popleft()
-        began, before = samples[0]
-        return (done - before) / (at - began) if at > began else 0.0
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,8 +12,11 @@ from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.errors import LeaseHeld, LeaseLost, SchemaError
 from s3sync_tui.model import (
     KeyRange,
+    Phase,
+    PhaseRecord,
     Rows,
     RunMode,
+    RunRecord,
     RunRequest,
     RunResult,
     RunStats,
@@ -281,6 +285,42 @@ async def test_an_expired_lease_that_nobody_took_is_renewed(
     with pytest.raises(LeaseHeld):
         await begin(catalog)
     assert runs(database)[0][:2] == ("running", 7)
+
+
+async def test_how_far_a_run_is_can_be_followed_from_elsewhere(transport: Transport) -> None:
+    catalog, onlooker = await transport.make(), await transport.make()
+    run = await begin(catalog)
+
+    async def seen() -> RunRecord:
+        [record] = (await onlooker.history()).runs
+        return record
+
+    assert (await seen()).phases == []
+    listing = PhaseRecord(
+        Phase.LIST, 0.0, None, 2.0, 1_500, 3_000, 0.5, 800.0, 750.0, 900.0, 0.1, (700.0, 800.0)
+    )
+    dedupe = PhaseRecord(Phase.DEDUPE, None, None, 2.0, 0, None, 0.0, 0.0, 0.0, 0.0, 0.1, ())
+    await catalog.renew_lease(run, 60, RunStats(total=1_500), [listing, dedupe])
+    assert (await seen()).phases == [listing, dedupe]
+    await catalog.renew_lease(run, 60, RunStats(total=1_600))
+    assert ((await seen()).phases, (await seen()).stats.total) == ([listing, dedupe], 1_600)
+    ended = replace(listing, ended=3.5, elapsed=4.0, done=3_000, share=1.0)
+    final = replace(result(run, RunStatus.FAILED, total=3_000), phases=[ended, dedupe])
+    await catalog.finish_run(run, final)
+    assert (await seen()).phases == [ended, dedupe]
+    assert (await seen()).failed_ranges == [KeyRange("a", "b")]
+
+
+async def test_a_dead_run_keeps_how_far_it_was(catalog: Catalog, database: Connection) -> None:
+    run = await begin(catalog)
+    listing = PhaseRecord(
+        Phase.LIST, 0.1, None, 2.0, 1_500, None, 0.5, 800.0, 750.0, 900.0, 0.1, (700.0, 800.0)
+    )
+    await catalog.renew_lease(run, 60, RunStats(total=1_500), [listing])
+    expire(database)
+    await begin(catalog)
+    dead = (await catalog.history()).runs[1]
+    assert (dead.status, dead.phases) == (RunStatus.INTERRUPTED, [listing])
 
 
 async def test_a_finished_run_can_be_finished_again_but_writes_no_more(

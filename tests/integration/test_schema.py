@@ -184,6 +184,21 @@ async def test_functions_of_an_older_version_do_not_stay_beside_ours(
     await opened(catalog_database, "old_photos")
 
 
+async def test_a_function_that_has_one_parameter_more_than_before_takes_its_place(
+    catalog_database: str, behind: Connection
+) -> None:
+    signature = "bigint, int, bigint, bigint, bigint, bigint, bigint, bigint, double precision"
+    behind.execute(
+        f"""drop function s3sync_renew({signature}, jsonb);
+            create function s3sync_renew({signature}) returns boolean language sql
+            as 'select true'""".encode()
+    )
+    await catalog_at(catalog_database).apply_schema()
+    found = behind.execute("select pronargs from pg_proc where proname = 's3sync_renew'")
+    assert found.fetchall() == [(10,)]
+    assert await catalog_at(catalog_database).apply_schema() == []
+
+
 async def test_a_newer_schema_is_left_alone(catalog_database: str, behind: Connection) -> None:
     behind.execute("update sync_schema set version = 99")
     with pytest.raises(SchemaError, match="version 99 already") as fault:

@@ -7,6 +7,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,7 +27,16 @@ from s3sync_tui.events import (
     RunFinished,
     RunStarted,
 )
-from s3sync_tui.model import KeyRange, ObjectPage, Rows, RunResult, RunStatus
+from s3sync_tui.model import (
+    MOST_RATES,
+    KeyRange,
+    ObjectPage,
+    Phase,
+    Rows,
+    RunRecord,
+    RunResult,
+    RunStatus,
+)
 from tests.support.database import Connection
 from tests.support.supabase_stack import SupabaseStack
 
@@ -134,6 +144,65 @@ async def test_events_tell_a_run_from_beginning_to_end(catalog_database: str) ->
     )
 
 
+async def test_a_run_s_row_tells_how_each_phase_went(catalog_database: str) -> None:
+    bucket = BucketOfTests({f"k{i:04}": "e" for i in range(2_000)}, page_size=50)
+    result = await run_on(catalog_database, bucket)
+    async with opened(catalog_database) as catalog:
+        [run] = (await catalog.history()).runs
+    assert run.status is RunStatus.SUCCEEDED
+    phases = {phase.phase: phase for phase in run.phases}
+    assert list(phases) == list(Phase)
+    for phase in phases.values():
+        assert phase.began is not None
+        assert phase.ended is not None
+        assert 0 <= phase.began <= phase.ended <= phase.elapsed <= run.stats.duration_seconds
+        assert (phase.done, phase.expected, phase.share) == (2_000, 2_000, 1)
+        assert 0 < phase.mean <= phase.peak
+        assert sum(phase.rates) > 0
+        assert len(phase.rates) <= MOST_RATES
+    listing, dedupe, insert = phases.values()
+    assert (listing.began or 0) <= (dedupe.began or 0) <= (insert.began or 0)
+    assert (listing.ended or 0) <= (dedupe.ended or 0) <= (insert.ended or 0)
+    assert listing.done == result.stats.total
+    assert insert.done == result.stats.added
+
+    again = await run_on(catalog_database, bucket)
+    insert = again.phases[-1]
+    assert (insert.began, insert.ended, insert.done, insert.rates) == (None, None, 0, ())
+
+
+async def test_onlookers_see_a_run_move(catalog_database: str) -> None:
+    bucket = BucketOfTests({f"k{i:04}": "e" for i in range(20_000)})
+    stopped, seen = asyncio.Event(), list[RunRecord]()
+    pages = bucket.pages
+
+    async def slow(span: KeyRange) -> AsyncIterator[ObjectPage]:
+        async for page in pages(span):
+            yield page
+            if not stopped.is_set():
+                await asyncio.sleep(0.01)
+
+    bucket.pages = slow  # type: ignore[method-assign]
+    run = asyncio.create_task(run_on(catalog_database, bucket, lease_seconds=1))
+    async with opened(catalog_database) as onlooker:
+        while len(seen) < 3:
+            await asyncio.sleep(0.02)
+            newest = (await onlooker.history(1)).runs
+            if newest and newest[0].phases and newest[0].phases not in [r.phases for r in seen]:
+                seen.append(newest[0])
+        stopped.set()
+        await run
+        [final] = (await onlooker.history(1)).runs
+    for earlier, later in pairwise([*seen, final]):
+        for before, after in zip(earlier.phases, later.phases, strict=True):
+            assert before.done <= after.done
+            assert before.elapsed < after.elapsed
+            assert before.ended is None
+        assert earlier.phases[0].done < later.phases[0].done
+    assert all(record.status is RunStatus.RUNNING for record in seen)
+    assert [phase.share for phase in final.phases] == [1, 1, 1]
+
+
 KEYS = st.text("ab/é😀", min_size=1, max_size=3)
 BUCKETS = st.dictionaries(KEYS, st.sampled_from(["e1", "e2", "e33"]), max_size=12)
 
@@ -227,6 +296,10 @@ async def test_a_cancelled_run_says_so_and_keeps_what_it_has(
     assert 0 < rows < 2_000
     assert history(behind) == [("cancelled", rows)]
     assert kept_count(behind) == (rows,)
+    async with opened(catalog_database) as catalog:
+        [run] = (await catalog.history()).runs
+    assert 0 < (run.phases[0].ended or 0) <= run.phases[0].elapsed <= run.stats.duration_seconds
+    assert run.phases[0].share < 1
     finished = told.events[-1]
     assert isinstance(finished, RunFinished)
     assert finished.result.status is RunStatus.CANCELLED
