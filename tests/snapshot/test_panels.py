@@ -6,6 +6,7 @@ After a change that is meant: ``pytest tests/snapshot --snapshot-update``, and l
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from textual.widget import Widget
@@ -68,6 +69,16 @@ def test_sync_panel_while_syncing(snap_compare: Compare, kind: str, size: tuple[
             panel.read(event)
         if kind == "cancelling":
             panel.show_state(made_up.state(Standing.CANCELLING), made_up.NOW)
+
+    assert snap_compare(PanelApp(SyncPanel, fill), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", [(80, 16), (58, 12), (78, 7)], ids=["large", "medium", "compact"])
+def test_sync_panel_while_another_host_syncs(snap_compare: Compare, size: tuple[int, int]) -> None:
+    def fill(panel: Widget) -> None:
+        assert isinstance(panel, SyncPanel)
+        panel.show_state(made_up.followed(), made_up.NOW)
+        panel.tick(made_up.NOW + timedelta(seconds=1))
 
     assert snap_compare(PanelApp(SyncPanel, fill), terminal_size=size)
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import logging
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import pi, sin
 
-from s3sync_tui.events import Phase, PhaseProgress
+from s3sync_tui.events import PhaseProgress
 from s3sync_tui.insight.check import Check, CheckStatus
 from s3sync_tui.insight.cost import Cost
 from s3sync_tui.insight.growth import Arrivals, Growth, Period, Projection, Rate
 from s3sync_tui.insight.health import Health
-from s3sync_tui.model import RunRecord, RunStats, RunStatus
+from s3sync_tui.model import (
+    LAST_KEY,
+    Phase,
+    PhaseRecord,
+    RunRecord,
+    RunStats,
+    RunStatus,
+)
 from s3sync_tui.tui.state import Standing, State
 
 NOW = datetime(2026, 11, 24, 14, 5, 30, tzinfo=UTC)
@@ -323,3 +331,150 @@ def log_records() -> list[logging.LogRecord]:
         log_record(logging.ERROR, "Range after 'cam-07/\x1b[2J\u202egpj.exe' was given up", 124),
         log_record(logging.INFO, "Run 1204 succeeded: 742 added, 48,209,590 skipped, 3.2 s", 122),
     ]
+
+
+def run_with(details: dict[str, object]) -> RunRecord:
+    """A run of which another program stored the details."""
+    return replace(run(1204), details=details)
+
+
+def phases(
+    seconds: float = 184.2,
+    *,
+    at: float | None = None,
+    images: int = 48_196_000,
+    written: int = 1_204_903,
+) -> list[PhaseRecord]:
+    """Of a run of so many seconds, as it stands at ``at`` seconds, or at its end."""
+    now = seconds if at is None else at
+    every = 0.1
+    while now >= 60 * every:
+        every *= 2
+    chance = random.Random(11)
+    made = []
+    for phase, first, last, whole in (
+        (Phase.LIST, 0.0, 0.80, images),
+        (Phase.DEDUPE, 0.02, 0.86, images),
+        (Phase.INSERT, 0.31, 0.97, written),
+    ):
+        began, ended = seconds * first, seconds * last
+        if now < began:
+            made.append(PhaseRecord(phase, None, None, now, 0, None, 0.0, 0.0, 0.0, 0.0, every, ()))
+            continue
+        share = min(1.0, (now - began) / (ended - began))
+        mean = whole / (ended - began)
+        rates = []
+        for place in range(int(min(now, ended) / every) + 1):
+            middle = (place + 0.5) * every
+            wave = 1 + 0.2 * sin(9 * middle / seconds) + chance.uniform(-0.15, 0.15)
+            dip = 0.3 if 0.45 < middle / seconds < 0.52 else 1.0
+            rates.append(mean * wave * dip if began <= middle <= ended else 0.0)
+        made.append(
+            PhaseRecord(
+                phase=phase,
+                began=began,
+                ended=ended if now >= ended else None,
+                elapsed=now,
+                done=int(whole * share),
+                expected=whole if phase is not Phase.INSERT or share == 1 else None,
+                share=share,
+                per_second=rates[-1],
+                mean=mean,
+                peak=max(rates),
+                every=every,
+                rates=tuple(rates),
+            )
+        )
+    return made
+
+
+def with_phases(record: RunRecord, recorded: list[PhaseRecord]) -> RunRecord:
+    """``record`` as the catalog gives it with its phases."""
+    stored = [phase.document() for phase in recorded]
+    return replace(record, details={**record.details, "phases": stored})
+
+
+def detailed_runs() -> dict[str, RunRecord]:
+    """One of each kind that the details know how to show."""
+    figures = RunStats(48_196_000, 1_204_900, 3, 12, 1, 48_201, 0.241, 184.2)
+    began = NOW - timedelta(hours=3)
+    gone = [f"cam-{n:02}/2026/11/2{n % 5}/img_{n * 7919:08}.jpg" for n in range(12)]
+    succeeded = with_phases(run(1186, figures=figures, started_at=began), phases())
+    succeeded.details.update(gone_sample=gone, rejected_sample=["cam-07/a\\u0000b.jpg"])
+    failed = with_phases(
+        run(
+            1205,
+            status=RunStatus.FAILED,
+            started_at=NOW - timedelta(minutes=9),
+            figures=RunStats(31_260_118, 4_211, 0, 0, 0, 31_310, 0.157, 96.4),
+            error="3 key ranges could not be listed. The endpoint closed the connection.",
+            hint="All others are done; the next run completes these. Check the network.",
+        ),
+        phases(96.4, images=31_260_118, written=4_211),
+    )
+    failed.details["failed_ranges"] = [
+        ["", "cam-02/2026/"],
+        ["cam-07/2026/11/24/img_00048211.jpg", "cam-07/2026/11/24/img_00052108.jpg"],
+        ["cam-31/" + LAST_KEY, LAST_KEY],
+    ]
+    cancelled = run(
+        1204,
+        status=RunStatus.CANCELLED,
+        figures=RunStats(9_120_000, 12_204, 0, 0, 0, 9_140, 0.046, 41.0),
+        error="The run was cancelled.",
+        hint="Nothing is lost: the next run goes on from here.",
+    )
+    hostile = replace(
+        run(
+            1203,
+            status=RunStatus.INTERRUPTED,
+            holder="ingest\x1b[2J-9 \u202e\U0001f5a5:1",
+            error="the process stopped\x1b]0;owned\x07 without finishing the run",
+            hint="Nothing is lost:\nthe next run completes the work.",
+        ),
+        bucket="カメラ画像-バケット",
+        prefix="東京/\x9b31m/" + "深い/" * 40,
+    )
+    hostile.details.update(
+        gone_sample=["a\nb\x1b[31m.jpg", "\u202egpj.exe", "画像/🎥/x.jpg", "[bold]not markup[/]"],
+        failed_ranges=[["\x00\x1b[2J", "🎥" * 60], ["one"], "none", 7],
+        rejected_sample="not a list",
+        phases=[{"phase": "list", "began": -1, "elapsed": "now"}, {"phase": "nap"}, None],
+    )
+    running = run(
+        1206,
+        status=RunStatus.RUNNING,
+        started_at=NOW - timedelta(seconds=41),
+        figures=RunStats(21_400_000, 311, 0, 0, 0, 21_450, 0.107, 39.0),
+        holder="ingest-2:811",
+    )
+    return {
+        "succeeded": succeeded,
+        "failed": failed,
+        "cancelled": with_phases(
+            cancelled, stopped(phases(96.4, at=41.0, images=17_200_000, written=70_600))
+        ),
+        "running": with_phases(running, phases(70.0, at=39.0, images=30_800_000, written=830)),
+        "without_phases": run(1193),
+        "hostile": hostile,
+        "short": with_phases(
+            run(1202, figures=RunStats(10_500, 500, 0, 0, 0, 12, 0.00006, 0.41)),
+            phases(0.41, images=10_500, written=500),
+        ),
+    }
+
+
+def stopped(recorded: list[PhaseRecord]) -> list[PhaseRecord]:
+    """As they are when their run is cancelled."""
+    return [
+        replace(each, ended=each.elapsed if each.ended is None else each.ended)
+        if each.began is not None
+        else each
+        for each in recorded
+    ]
+
+
+def followed() -> State:
+    """Another host syncs, and its run's row tells how far it is."""
+    theirs = detailed_runs()["running"]
+    return State(Standing.OTHER_HOST, theirs.started_at, theirs)

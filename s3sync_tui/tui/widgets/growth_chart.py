@@ -1,16 +1,22 @@
-"""The chart of arrivals: what came, and what is to come, with its band."""
+"""The chart of arrivals: what came, and what is to come, with its band.
+
+Drawn here, cell by cell: plotext takes 17 to 96 ms of the screen's thread for the same
+picture, and a key must show within 50.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from math import ceil, floor, log10
 
 from rich.color import Color as RichColor
+from rich.segment import Segment
 from rich.style import Style
-from rich.text import Text
 from textual.color import Color
-from textual_plotext import PlotextPlot
+from textual.strip import Strip
+from textual.widget import Widget
 
 from s3sync_tui.insight.growth import Growth, Period
 from s3sync_tui.tui.figures import axis
@@ -22,8 +28,8 @@ _CELLS = {Period.HOUR: 1, Period.DAY: 2, Period.WEEK: 2, Period.MONTH: 3}
 _MOST_CELLS = 6
 _AHEAD = {Period.HOUR: 0, Period.DAY: 7, Period.WEEK: 6, Period.MONTH: 3}
 """Periods to come that are drawn."""
-_DOTS = 2
-"""Columns of quadrants in a cell."""
+_QUADRANTS = (" ▗▐", "▖▄▟", "▌▙█")
+"""A cell by the height of its left and of its right half, in halves."""
 _TICK_CELLS = 13
 _FORMS = {
     Period.HOUR: "{0.day} {0:%b %H}h",
@@ -44,7 +50,11 @@ class _Scene:
     """Of one period."""
 
 
-class GrowthChart(PlotextPlot):
+_Rows = list[list[tuple[str, str]]]
+"""Characters and what they stand for, the lowest row first."""
+
+
+class GrowthChart(Widget):
     """Arrivals as columns, the last one still growing; then the mean to come within its
     90 % band."""
 
@@ -52,108 +62,106 @@ class GrowthChart(PlotextPlot):
 
     def __init__(self) -> None:
         super().__init__()
-        self.theme = "clear"
         self._growth: Growth | None = None
         self._period = Period.DAY
-        self._drawn: tuple[object, Text] | None = None
+        self._drawn: tuple[object, list[Strip]] | None = None
 
     def show(self, growth: Growth, period: Period) -> None:
         """Draw this; nothing is drawn twice."""
         self._growth, self._period = growth, period
         self.refresh()
 
-    def render(self) -> Text:
-        """The drawing, from memory where nothing has changed."""
-        if self._growth is None or self.size.width < 24 or self.size.height < 4:
-            return Text()
-        seen = (self.size, self._growth, self._period, self.app.theme)
+    def render_line(self, y: int) -> Strip:
+        """A line of the drawing, from memory where nothing has changed."""
+        width, height = self.size
+        if self._growth is None or width < 24 or height < 4:
+            return Strip.blank(width, self.rich_style)
+        seen = (self.size, self._growth, self._period, self.app.theme, self.rich_style)
         if self._drawn is None or self._drawn[0] != seen:
             self._drawn = (seen, self._draw(self._growth, self._period))
-        return self._drawn[1]
+        return self._drawn[1][y]
 
-    def _draw(self, growth: Growth, period: Period) -> Text:
+    def _draw(self, growth: Growth, period: Period) -> list[Strip]:
         width, height = self.size
-        plot_cells = width - _LABEL_CELLS - 1
+        plot_cells, plot_lines = width - _LABEL_CELLS - 1, height - 2
         scene = _scene(growth, period, plot_cells)
-        plt = self.plt
-        plt.clear_figure()
-        plt.plotsize(width, height)
-        plt._set_size(width, height)  # as PlotextPlot does; plotsize alone does not resize
-        plt.theme("clear")
-        plt.canvas_color("default")
-        plt.axes_color("default")
-        plt.ticks_color(self._paint("foreground", 0.55))
-        plt.frame(False)
-        plt.xaxes(True, False)
-        plt.yaxes(True, False)
         top, ticks = _scale(scene, height)
-        plt.ylim(0, top)
-        plt.xlim(0, plot_cells * _DOTS - 1)
-        plt.yticks(ticks, [f"{axis(tick):>{_LABEL_CELLS}}" for tick in ticks])
+        rows: _Rows = [[(" ", "")] * plot_cells for _ in range(plot_lines)]
+        _draw_coming(rows, scene, top)
+        _draw_arrivals(rows, scene, top)
+        labels = {_level(tick, top, plot_lines): axis(tick) for tick in ticks}
         dates = _dates(scene, period)
-        plt.xticks([column * _DOTS for column, _ in dates], [" "] * len(dates))
-        self._draw_coming(scene, plot_cells)
-        self._draw_arrivals(scene)
-        lines = Text.from_ansi(plt.build().rstrip("\n")).split("\n")
-        # Where plotext puts labels that are close differs from run to run: it keeps them in a
-        # set. So it draws the ticks, and the labels are put below them here.
-        lines[-1] = Text(_label_line(dates, width), self._ink("foreground", 0.55))
-        return Text("\n").join(lines)
-
-    def _draw_arrivals(self, scene: _Scene) -> None:
-        dots = scene.cells * _DOTS
-        gap = 1 if scene.cells > 1 else 0
-        last = len(scene.counts) - 1
-        # One call for all of a colour: each costs plotext more than a millisecond.
-        for name, places in (("primary", range(last)), ("accent", range(max(0, last), last + 1))):
-            columns = [
-                (column, scene.counts[place])
-                for place in places
-                for column in range(place * dots, (place + 1) * dots - gap)
-                if scene.counts[place]
-            ]
-            if columns:
-                self.plt.scatter(
-                    [column for column, _ in columns],
-                    [number for _, number in columns],
-                    marker="hd",
-                    color=self._paint(name),
-                    fillx=True,
-                )
-
-    def _draw_coming(self, scene: _Scene, plot_cells: int) -> None:
-        if scene.coming is None or not scene.ahead:
-            return
-        begin = len(scene.counts) * scene.cells * _DOTS
-        columns = list(range(begin, plot_cells * _DOTS))
-        coming = scene.coming
-        if coming.high > coming.low:
-            self.plt.plot(
-                columns,
-                [coming.high] * len(columns),
-                marker="░",
-                color=self._paint("secondary", 0.6),
-                fillx=coming.low,
+        plain = self.rich_style
+        inks = {
+            "": plain,
+            "arrived": plain + self._ink("primary"),
+            "arriving": plain + self._ink("accent"),
+            "band": plain + self._ink("secondary", 0.6),
+            "mean": plain + self._ink("secondary"),
+        }
+        quiet = plain + self._ink("foreground", 0.55)
+        unlabelled = Segment(" " * _LABEL_CELLS, plain)
+        lines = []
+        for line in range(plot_lines - 1, -1, -1):
+            edge = (
+                [Segment(f"{labels[line]:>{_LABEL_CELLS}}┤", quiet)]
+                if line in labels
+                else [unlabelled, Segment("│", quiet)]
             )
-        self.plt.plot(
-            columns, [coming.mean] * len(columns), marker="━", color=self._paint("secondary")
-        )
+            runs = [
+                Segment("".join(character for character, _ in run), inks[ink])
+                for ink, run in groupby(rows[line], key=lambda cell: cell[1])
+            ]
+            lines.append(edge + runs)
+        marks = {column for column, _ in dates}
+        base = "".join("┬" if column in marks else "─" for column in range(plot_cells))
+        lines.append([unlabelled, Segment(f"└{base}", quiet)])
+        lines.append([Segment(_label_line(dates, width), quiet)])
+        return [Strip(segments, width) for segments in lines]
 
-    def _ink(self, name: str, strength: float) -> Style:
-        paint = self._paint(name, strength)
-        if isinstance(paint, tuple):
-            return Style(color=RichColor.from_rgb(*paint))
-        return Style(color=f"color({paint})" if isinstance(paint, int) else "default")
-
-    def _paint(self, name: str, strength: float = 1.0) -> tuple[int, int, int] | int | str:
+    def _ink(self, name: str, strength: float = 1.0) -> Style:
         """A colour of the theme, mixed into the background; by number where the terminal's
         own colours are worn."""
         variables = self.app.theme_variables
         colour = Color.parse(variables[name])
         if colour.ansi is not None:
-            return "default" if colour.ansi < 0 else colour.ansi
+            return Style(color="default" if colour.ansi < 0 else f"color({colour.ansi})")
         ground = Color.parse(variables["background"])
-        return ground.blend(colour, strength).rgb
+        return Style(color=RichColor.from_rgb(*ground.blend(colour, strength).rgb))
+
+
+def _draw_arrivals(rows: _Rows, scene: _Scene, top: float) -> None:
+    last = len(scene.counts) - 1
+    for place, number in enumerate(scene.counts):
+        if not number:
+            continue
+        height = _level(number, top, 2 * len(rows)) + 1
+        ink = "arriving" if place == last else "arrived"
+        begin = place * scene.cells
+        for line, row in enumerate(rows[: ceil(height / 2)]):
+            half = min(2, height - 2 * line)
+            row[begin : begin + scene.cells] = [(_QUADRANTS[half][half], ink)] * scene.cells
+            if scene.cells > 1:  # half a cell lies between two periods
+                row[begin + scene.cells - 1] = (_QUADRANTS[half][0], ink)
+
+
+def _draw_coming(rows: _Rows, scene: _Scene, top: float) -> None:
+    coming = scene.coming
+    if coming is None or not scene.ahead:
+        return
+    lowest, mean, highest = (
+        _level(number, top, len(rows)) for number in (coming.low, coming.mean, coming.high)
+    )
+    begin = len(scene.counts) * scene.cells
+    cells = len(rows[0]) - begin
+    for row in rows[lowest : highest + 1] if coming.high > coming.low else ():
+        row[begin:] = [("░", "band")] * cells
+    rows[mean][begin:] = [("━", "mean")] * cells
+
+
+def _level(number: float, top: float, steps: int) -> int:
+    """Which of ``steps`` steps ``number`` reaches, where ``top`` reaches the last."""
+    return floor(round(0.5 + (steps - 1) * number / top, 8))
 
 
 def _scene(growth: Growth, period: Period, plot_cells: int) -> _Scene:

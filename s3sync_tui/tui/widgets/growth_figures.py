@@ -60,14 +60,14 @@ def _projections(growth: Growth, write: Callable[[int], str], room: int) -> list
     number_cells = max(6, *(len(write(each.high)) for each in ahead))
     between_cells = 2 * number_cells + 3
     with_between = room >= 5 + number_cells + 2 + between_cells
-    with_database = room >= 5 + number_cells + 2 + between_cells + 9
+    with_database = room >= 5 + number_cells + 2 + between_cells + 11
     head = f"{left('in', 5)}{right('images', number_cells)}"
     head += f"  {left('90 % between', between_cells)}" if with_between else ""
-    lines = [Content.styled(head + (right("database", 9) if with_database else ""), MUTED)]
+    lines = [Content.styled(head + (right("database", 11) if with_database else ""), MUTED)]
     for each in ahead:
         low, high = right(write(each.low), number_cells), right(write(each.high), number_cells)
         is_over = growth.quota_bytes is not None and each.database_bytes > growth.quota_bytes
-        database = right(size(each.database_bytes), 9) if with_database else ""
+        database = right(size(each.database_bytes), 11) if with_database else ""
         lines.append(
             Content.assemble(
                 (left(f"{each.days} d", 5), MUTED),

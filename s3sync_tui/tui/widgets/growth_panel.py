@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from s3sync_tui.insight.growth import Growth, Period
 from s3sync_tui.tui.figures import safe_lines
+from s3sync_tui.tui.panel_help import PanelHelp, Term
 from s3sync_tui.tui.widgets.growth_figures import GrowthFigures
 from s3sync_tui.tui.widgets.panel import Panel
 
@@ -22,6 +23,64 @@ _WITH_CHART = 12
 
 class GrowthPanel(Panel, can_focus=True):
     """How fast the bucket grows."""
+
+    PANEL_HELP: ClassVar[PanelHelp] = PanelHelp(
+        "Growth",
+        "How fast images arrive, and where that leads. They are counted by the time of their "
+        "upload, in UTC; weeks begin on Monday.",
+        (
+            (
+                "the chart (where there is room)",
+                (
+                    Term(
+                        "columns",
+                        "Arrivals in each hour (7 days back), day (92), week (104) or month "
+                        "(120). The last one, in another colour, still goes on.",
+                        "primary",
+                    ),
+                    Term("━ line", "What each period to come is expected to bring.", "secondary"),
+                    Term(
+                        "░ band",
+                        "Where the count of one period to come lies 9 times out of 10, if days "
+                        "go on to differ as they did. Hours have no forecast: they follow the "
+                        "time of day.",
+                        "secondary",
+                    ),
+                ),
+            ),
+            (
+                "the figures",
+                (
+                    Term(
+                        "over",
+                        "Images an hour, over the last hour, 24 hours, 7 and 30 days, to where "
+                        "the last run that succeeded began. A dash: the table does not reach "
+                        "back that far.",
+                    ),
+                    Term(
+                        "in",
+                        "The total in 7, 30 and 90 days, learnt from the last 30 days (from "
+                        "hours, while there are fewer than 3 days).",
+                    ),
+                    Term(
+                        "90 % between",
+                        "The total lies between these 9 times out of 10. That somebody will "
+                        "buy more cameras, no past can tell.",
+                    ),
+                    Term(
+                        "database",
+                        "What our tables will take then. In red: more than the quota.",
+                    ),
+                    Term(
+                        "full in",
+                        "Until the whole database reaches the quota, at the present rate and "
+                        "bytes a row (as measured, indexes counted in).",
+                    ),
+                ),
+            ),
+        ),
+        (Term("← →", "Show a shorter or a longer period; or click its name."),),
+    )
 
     DEFAULT_CSS = """
     GrowthPanel {

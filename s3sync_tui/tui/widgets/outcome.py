@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from s3sync_tui.model import RunRecord, RunStats
-from s3sync_tui.tui.figures import ago, countdown, duration, moment, money, safe, safe_lines
+from s3sync_tui.tui.figures import ago, countdown, duration, fit, moment, money, safe, safe_lines
 from s3sync_tui.tui.state import Standing, State
 from s3sync_tui.tui.tones import FAINT, MUTED
 
@@ -52,6 +54,31 @@ def describe(state: State, now: datetime, *, is_roomy: bool) -> Content:
         in_full = is_roomy and state.standing in {Standing.IN_SYNC, Standing.BEHIND}
         parts += [*blank, *_figures(state.run, in_full=in_full)]
     return Content("\n").join(parts)
+
+
+def whose(run: RunRecord, now: datetime, cells: int, *, is_roomy: bool) -> Content:
+    """Who syncs, since when, and whether they live: on one line, or ``is_roomy`` on two."""
+    sign, words, colour = _HEADS[Standing.OTHER_HOST]
+    holder = safe(run.holder)
+    since = f"since {moment(run.started_at, now).strip()}"
+    heartbeat = f"heartbeat {ago(run.heartbeat_at, now)}"
+    tails = (
+        f" holds the lease · {since} · {heartbeat}",
+        f" · {since} · {heartbeat}",
+        f" · {heartbeat}",
+        "",
+    )
+    if not is_roomy:
+        return _shortened((f"{sign} {holder}", f"bold {colour}"), tails, cells)
+    head = _shortened((f"{sign} {words}", f"bold {colour}"), (f" · run {run.run_id:,}", ""), cells)
+    return Content("\n").join([head, _shortened((holder, "bold"), tails, cells)])
+
+
+def _shortened(head: tuple[str, str], tails: Sequence[str], cells: int) -> Content:
+    """One line: the longest tail for which there is room, else a shorter head."""
+    words, style = head
+    tail = next((each for each in tails if cell_len(words + each) <= cells), "")
+    return Content.assemble((fit(words, cells), style), (tail, MUTED))
 
 
 def _head(state: State, now: datetime) -> Content:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from textual.content import Content
 from textual.widget import Widget
 
-from s3sync_tui.events import Phase, PhaseProgress
+from s3sync_tui.events import PhaseProgress
+from s3sync_tui.model import Phase, PhaseRecord, RunRecord
 from s3sync_tui.tui.figures import (
     bar,
     count,
@@ -23,8 +24,8 @@ from s3sync_tui.tui.figures import (
 )
 from s3sync_tui.tui.tones import FAINT, MUTED
 
-_NAMES = {Phase.LIST: "List", Phase.DEDUPE: "Dedupe", Phase.INSERT: "Insert"}
-_COLOURS = {Phase.LIST: "$secondary", Phase.DEDUPE: "$primary", Phase.INSERT: "$success"}
+PHASE_NAMES = {Phase.LIST: "List", Phase.DEDUPE: "Dedupe", Phase.INSERT: "Insert"}
+PHASE_COLOURS = {Phase.LIST: "$secondary", Phase.DEDUPE: "$primary", Phase.INSERT: "$success"}
 _NAME_CELLS = 8
 _PERCENT_CELLS = 6
 _SPEED_CELLS = 8
@@ -51,6 +52,7 @@ class PhaseBars(Widget):
         self._rates: dict[Phase, deque[float]] = {}
         self._rated_at: dict[Phase, float] = {}
         self._notes: dict[str, int] = {}
+        self._waited = 0.0
         self._is_cancelling = False
         self.clear()
 
@@ -58,18 +60,51 @@ class PhaseBars(Widget):
         """As before a run."""
         self._progress = {}
         self._rates = {phase: deque(maxlen=_RATES_KEPT) for phase in Phase}
-        self._rated_at = dict.fromkeys(Phase, -1.0)
+        self._rated_at = {}
         self._notes = {}
+        self._waited = 0.0
         self._is_cancelling = False
         self.refresh()
 
     def show(self, progress: PhaseProgress) -> None:
         """Take one phase's progress in."""
-        phase = progress.phase
+        phase, at = progress.phase, progress.elapsed_seconds
         self._progress[phase] = progress
-        if progress.elapsed_seconds - self._rated_at[phase] >= _RATE_EVERY_SECONDS:
-            self._rated_at[phase] = progress.elapsed_seconds
-            self._rates[phase].append(progress.per_second)
+        # Word of another host's run comes seldom: each column still is half a second.
+        rated_at = self._rated_at.setdefault(phase, at - _RATE_EVERY_SECONDS)
+        columns = int((at - rated_at) / _RATE_EVERY_SECONDS)
+        if columns > 0:
+            self._rated_at[phase] = rated_at + columns * _RATE_EVERY_SECONDS
+            self._rates[phase].extend([progress.per_second] * min(columns, _RATES_KEPT))
+        self.refresh()
+
+    def follow(self, run: RunRecord) -> bool:
+        """Take in what the row of a run tells of its progress; whether that was news."""
+        is_news = False
+        for record in run.phases:
+            known = self._progress.get(record.phase)
+            if known is not None and record.elapsed <= known.elapsed_seconds:
+                continue
+            if known is None:
+                self._recall(record)
+            self.show(
+                PhaseProgress(
+                    record.phase,
+                    record.done,
+                    record.expected,
+                    record.share,
+                    record.per_second,
+                    run.stats.list_requests,
+                    run.stats.cost_usd,
+                    record.elapsed,
+                )
+            )
+            is_news = True
+        return is_news
+
+    def waited(self, seconds: float) -> None:
+        """So long ago was the last progress; time goes on meanwhile."""
+        self._waited = seconds
         self.refresh()
 
     def note(self, **figures: int) -> None:
@@ -86,6 +121,20 @@ class PhaseBars(Widget):
     def share(self) -> float:
         """Of the whole run: as far as its last phase."""
         return min((p.share for p in self._progress.values()), default=0.0)
+
+    def _recall(self, record: PhaseRecord) -> None:
+        """The rates of the time when nobody looked on."""
+        columns = min(int(record.elapsed / _RATE_EVERY_SECONDS), _RATES_KEPT)
+        if columns and record.rates:
+            first = record.elapsed - columns * _RATE_EVERY_SECONDS
+            places = (
+                int((first + column * _RATE_EVERY_SECONDS) / record.every)
+                for column in range(columns)
+            )
+            self._rates[record.phase].extend(
+                record.rates[place] if place < len(record.rates) else 0.0 for place in places
+            )
+            self._rated_at[record.phase] = record.elapsed
 
     def render(self) -> Content:
         """All lines that there is room for."""
@@ -119,8 +168,8 @@ class PhaseBars(Widget):
         )
         per_second = speed(progress.per_second) if progress and progress.per_second else ""
         return Content.assemble(
-            (f"{_NAMES[phase]:<{_NAME_CELLS}}", "bold"),
-            (full, _COLOURS[phase]),
+            (f"{PHASE_NAMES[phase]:<{_NAME_CELLS}}", "bold"),
+            (full, PHASE_COLOURS[phase]),
             (rest, FAINT),
             right(percent(progress.share) if progress else "", _PERCENT_CELLS),
             (right(done, count_cells), "bold"),
@@ -135,7 +184,7 @@ class PhaseBars(Widget):
         return Content.assemble(
             " " * _NAME_CELLS,
             (" " * (width - len(line)), ""),
-            (line, f"{_COLOURS[phase]} 35%"),
+            (line, f"{PHASE_COLOURS[phase]} 35%"),
         )
 
     @property
@@ -167,9 +216,9 @@ class PhaseBars(Widget):
         if not self._progress:
             return Content.empty()
         newest = max(self._progress.values(), key=lambda p: p.elapsed_seconds)
-        took = duration(newest.elapsed_seconds)
+        took = duration(newest.elapsed_seconds + self._waited)
         remains = seconds_left(self._progress)
-        left = "–" if remains is None else duration(remains)
+        left = "–" if remains is None else duration(remains - self._waited)
         asked, paid = f"{newest.list_requests:,} LIST", money(newest.cost_usd)
         line = first_that_fits(
             (

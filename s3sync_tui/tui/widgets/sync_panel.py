@@ -22,8 +22,9 @@ from s3sync_tui.events import (
     RunStarted,
 )
 from s3sync_tui.model import RunRecord
+from s3sync_tui.tui.panel_help import RUN_FIGURES, PanelHelp, Term
 from s3sync_tui.tui.state import UNDER_WAY, Standing, State
-from s3sync_tui.tui.widgets.outcome import describe
+from s3sync_tui.tui.widgets.outcome import describe, whose
 from s3sync_tui.tui.widgets.panel import Panel
 from s3sync_tui.tui.widgets.phase_bars import PhaseBars
 from s3sync_tui.tui.widgets.recent_runs import RecentRuns
@@ -36,14 +37,109 @@ _AIRY_LINES = 12
 class SyncPanel(Panel, can_focus=True):
     """Everything about the run under way, or the last one."""
 
+    PANEL_HELP: ClassVar[PanelHelp] = PanelHelp(
+        "Sync",
+        "The run that is under way, or how the last one went. A run lists the bucket, finds "
+        "the images that the table lacks, and inserts them. The bucket is only read.",
+        (
+            (
+                "how things stand (also at the top right)",
+                (
+                    Term("● ✓", "In sync: the last run succeeded, so long ago.", "success"),
+                    Term(
+                        "◐",
+                        "Behind: no run has succeeded for far longer than the time that "
+                        "usually lies between two. Has a timer stopped?",
+                        "warning",
+                    ),
+                    Term("▶", "Syncing.", "primary"),
+                    Term(
+                        "■",
+                        "Cancelling, or cancelled. What is committed stays; the next run goes "
+                        "on from there.",
+                        "warning",
+                    ),
+                    Term(
+                        "✗",
+                        "Failed, or bucket or catalog can't be reached. It says what is wrong, "
+                        "and after → what to do. retry in: it tries again by itself.",
+                        "error",
+                    ),
+                    Term(
+                        "!",
+                        "The schema is missing: f shows the SQL, and applies it.",
+                        "warning",
+                    ),
+                    Term(
+                        "◆",
+                        "Another host is syncing. Two never work on one table: whoever syncs "
+                        "holds a lease, and shows by a heartbeat that it lives. Its progress is "
+                        "shown, as it writes it down.",
+                        "secondary",
+                    ),
+                    Term("○", "Connecting, or never synced yet."),
+                ),
+            ),
+            (
+                "while a run is under way",
+                (
+                    Term("List", "Objects listed in the bucket, images or not."),
+                    Term(
+                        "Dedupe",
+                        "Images compared with the table, a page of 1,000 by one digest; only "
+                        "where the two sides differ are keys looked at.",
+                    ),
+                    Term("Insert", "Rows written: new ones and changed ones."),
+                    Term(
+                        "72 % 412k/s",
+                        "The share that is done, how many so far, and how many a second over "
+                        "the last 5 seconds. Where there is room, columns below a bar show how "
+                        "that speed went.",
+                    ),
+                    Term("left", "Until the slowest of the three is through, as it goes now."),
+                    Term("LIST  $", "LIST requests so far, and what S3 charges for them."),
+                    Term(
+                        "key space",
+                        "On a first sync nobody knows the total. The bars then show how far "
+                        "the listing is through all keys that there could be, from first to "
+                        "last. Keys are not spread evenly: bars may creep, then jump.",
+                    ),
+                    Term(
+                        "ranges failed",
+                        "Parts of the key space that could not be listed, after retries. The "
+                        "others are finished; the run ends as failed. Sync again.",
+                        "error",
+                    ),
+                ),
+            ),
+            ("figures of a run", RUN_FIGURES),
+        ),
+        (
+            Term("s", "Sync now."),
+            Term("c", "Stop the run, after a question."),
+            Term(
+                "w",
+                "Watch: sync by itself, 5 minutes (or --every) after the last run began, until "
+                "w is pressed again. The top line counts down.",
+            ),
+            Term("↑ ↓  k j", "Scroll, where the text is longer than the panel."),
+        ),
+    )
+
     DEFAULT_CSS = """
     SyncPanel {
         #outcome { height: 1fr; scrollbar-size-vertical: 1; }
         #outcome > Static { height: auto; }
-        PhaseBars, RecentRuns { display: none; }
+        #whose, PhaseBars, RecentRuns { display: none; }
+        #whose { height: 1; }
+        &.-roomy #whose { height: 3; }
         &.-airy RecentRuns { display: block; }
         &.-under-way {
             PhaseBars { display: block; }
+            #outcome, RecentRuns { display: none; }
+        }
+        &.-following {
+            #whose, PhaseBars { display: block; }
             #outcome, RecentRuns { display: none; }
         }
     }
@@ -60,9 +156,14 @@ class SyncPanel(Panel, can_focus=True):
         self._now: datetime | None = None
         self._shown: Content | None = None
         self._failed_ranges = 0
+        self._followed: RunRecord | None = None
+        """Another host's run whose row tells how far it is."""
+        self._heard: datetime | None = None
+        """When that told something new."""
 
     def compose(self) -> ComposeResult:
         """Bars and words; one of them is seen."""
+        yield Static("", id="whose", markup=False)
         yield PhaseBars()
         with VerticalScroll(id="outcome", can_focus=False):
             yield Static("", markup=False)
@@ -75,6 +176,7 @@ class SyncPanel(Panel, can_focus=True):
     def on_resize(self, event: Resize) -> None:  # noqa: ARG002
         """There may be room for more, or less."""
         self.set_class(self.size.height >= _AIRY_LINES, "-airy")
+        self.set_class(self.size.height >= _ROOMY_LINES, "-roomy")
         self._say(layout=True)
 
     def show_state(self, state: State, now: datetime) -> None:
@@ -87,6 +189,7 @@ class SyncPanel(Panel, can_focus=True):
             self._failed_ranges = 0
         if state.standing is Standing.CANCELLING:
             bars.cancelling()
+        self._follow(state, now)
         self.set_class(state.standing in UNDER_WAY, "-under-way")
         self.set_class(bool(state.error), "-error")
         self._offer_keys()
@@ -95,6 +198,8 @@ class SyncPanel(Panel, can_focus=True):
     def tick(self, now: datetime) -> None:
         """Time has passed."""
         self._now = now
+        if self._heard is not None:
+            self.query_one(PhaseBars).waited((now - self._heard).total_seconds())
         self._say(layout=False)
 
     def read(self, event: Event) -> None:
@@ -128,6 +233,24 @@ class SyncPanel(Panel, can_focus=True):
         """Read back."""
         self.query_one("#outcome").scroll_up(animate=False)
 
+    def _follow(self, state: State, now: datetime) -> None:
+        """Move the bars as another host's run does."""
+        is_theirs = state.standing is Standing.OTHER_HOST and state.run is not None
+        run = state.run if is_theirs and state.run and state.run.phases else None
+        bars = self.query_one(PhaseBars)
+        if run is None:
+            self._heard = None
+        else:
+            if self._followed is None or self._followed.run_id != run.run_id:
+                bars.clear()
+                self._heard = now
+            if bars.follow(run):
+                bars.waited(0)
+                self._heard = now
+            bars.note(added=run.stats.added, changed=run.stats.changed)
+        self._followed = run
+        self.set_class(run is not None, "-following")
+
     def _offer_keys(self) -> None:
         match self._state.standing:
             case Standing.SYNCING:
@@ -143,6 +266,10 @@ class SyncPanel(Panel, can_focus=True):
         if self._state.standing in UNDER_WAY or self._now is None:
             return
         is_roomy = self.size.height >= _ROOMY_LINES
+        if self._followed is not None:
+            words = whose(self._followed, self._now, self.size.width, is_roomy=is_roomy)
+            self.query_one("#whose", Static).update(words, layout=False)
+            return
         words = describe(self._state, self._now, is_roomy=is_roomy)
         if self._shown is None or not words.is_same(self._shown):
             self._shown = words
