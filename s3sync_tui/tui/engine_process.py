@@ -33,6 +33,9 @@ SIZE_BYTES = 4
 TELL_SECONDS = 0.05
 """Between two messages: the screen needs no more of them."""
 
+NICE = 10
+"""Behind the screen, where there are too few processors for both."""
+
 RECORDS_HELD = 200
 """Log records that wait to be told, at most; what comes on top is dropped."""
 
@@ -72,6 +75,7 @@ def pack(told: object) -> bytes:
 def main() -> None:
     """Serve until stdin ends."""
     faulthandler.enable()
+    os.nice(NICE)
     told = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever prints must print neither to the screen nor between messages
     with suppress(BrokenPipeError):
@@ -102,7 +106,8 @@ async def _serve(told: RawIOBase | IO[bytes]) -> None:
         if run is not None:
             run.cancel()
             await asyncio.wait({run})
-        teller.cancel()
+        outbox.close()
+        await teller
 
 
 async def _receive(commands: asyncio.StreamReader) -> object:
@@ -148,11 +153,10 @@ def _end_of(run: asyncio.Task[Ended]) -> Ended:
 
 
 async def _tell(outbox: _Outbox, told: RawIOBase | IO[bytes]) -> None:
-    while True:
-        messages = pack(await outbox.take())
+    while waiting := await outbox.take():
         # In a thread: it waits where the other end does not read, and meanwhile more and
         # more of what there is to tell becomes stale and is replaced.
-        await asyncio.to_thread(_write_all, told, messages)
+        await asyncio.to_thread(_write_all, told, pack(waiting))
         await asyncio.sleep(TELL_SECONDS)
 
 
@@ -171,6 +175,7 @@ class _Outbox:
         self._records = 0
         self._lock = threading.Lock()
         self._some = asyncio.Event()
+        self._is_closed = False
 
     def put(self, message: Message) -> None:
         """From any thread."""
@@ -184,11 +189,17 @@ class _Outbox:
             self._waiting[topic] = message
         self._loop.call_soon_threadsafe(self._some.set)
 
+    def close(self) -> None:
+        """Nothing more will be put."""
+        self._is_closed = True
+        self._some.set()
+
     async def take(self) -> list[Message]:
-        """All of it; waits until there is some."""
-        await self._some.wait()
-        with self._lock:
+        """All of it; waits until there is some. Empty once it is closed and used up."""
+        while not self._waiting and not self._is_closed:
             self._some.clear()
+            await self._some.wait()
+        with self._lock:
             taken, self._waiting, self._records = list(self._waiting.values()), {}, 0
             return taken
 

@@ -64,11 +64,12 @@ class Runner:
                     self._engine = None
         if ended.error is not None:
             raise ended.error
-        assert ended.result is not None
+        if ended.result is None:  # cancelled, but not by us
+            raise asyncio.CancelledError
         return ended.result
 
     async def close(self) -> None:
-        """End the process, and with it a run that is under way."""
+        """End the process, and with it a run that is under way, as cancelled."""
         engine, self._engine = self._engine, None
         if engine is not None:
             await engine.close()
@@ -83,8 +84,13 @@ class _Engine:
     """The process."""
 
     def __init__(self, process: Process, errors: IO[bytes]) -> None:
+        if process.stdin is None or process.stdout is None:
+            raise ValueError("the process has no pipes")
         self._process = process
+        self._commands = process.stdin
+        self._told = process.stdout
         self._errors = errors
+        """What it says on stderr: nothing, unless it dies of it."""
         self._size: int | None = None
         """Of the message whose length is read already: a cancelled wait must not lose it."""
 
@@ -97,8 +103,8 @@ class _Engine:
             stdin=PIPE,
             stdout=PIPE,
             stderr=errors,
-            # Keys and hang-ups of the terminal are for the dashboard, which passes them on.
-            start_new_session=True,
+            # The terminal's signals are for the dashboard, which passes on what is meant.
+            process_group=0,
         )
         engine = cls(process, errors)
         engine._tell(Hello(settings, logging.getLogger().getEffectiveLevel()))
@@ -125,11 +131,10 @@ class _Engine:
 
     async def close(self) -> None:
         """End it: it stops a run that is under way, and goes when its stdin is shut."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._commands.close()
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                await self._process.communicate()
+                await self._process.wait()
         finally:
             self._kill()
             await self._process.wait()
@@ -138,9 +143,11 @@ class _Engine:
     async def epitaph(self) -> S3SyncError:
         """What to say of its unforeseen end."""
         code = await self._process.wait()
-        self._errors.seek(-min(_TAIL_BYTES, self._errors.seek(0, 2)), 2)
-        said = self._errors.read().decode(errors="replace")
-        self._errors.close()
+        said = ""
+        if not self._errors.closed:
+            self._errors.seek(-min(_TAIL_BYTES, self._errors.seek(0, 2)), 2)
+            said = self._errors.read().decode(errors="replace")
+            self._errors.close()
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         log.error("The sync's process ended: %s.\n%s", how, said)
         return S3SyncError(
@@ -177,17 +184,15 @@ class _Engine:
             raise
 
     async def _receive(self) -> list[Message]:
-        assert self._process.stdout is not None
         if self._size is None:
-            self._size = int.from_bytes(await self._process.stdout.readexactly(SIZE_BYTES))
-        body = await self._process.stdout.readexactly(self._size)
+            self._size = int.from_bytes(await self._told.readexactly(SIZE_BYTES))
+        body = await self._told.readexactly(self._size)
         self._size = None
         messages: list[Event | Ended | logging.LogRecord] = pickle.loads(body)  # noqa: S301  # ours
         return messages
 
     def _tell(self, told: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(pack(told))
+        self._commands.write(pack(told))
 
     def _kill(self) -> None:
         if not self.has_ended:
