@@ -53,7 +53,10 @@ def first_paint(command: list[str], environ: dict[str, str], directory: str) -> 
             left = began + LONGEST_SECONDS - time.perf_counter()
             if left <= 0 or not select.select([terminal], [], [], left)[0]:
                 raise SystemExit(f"no header within {LONGEST_SECONDS} s: {shown[-500:]!r}")
-            shown += os.read(terminal, 65536)
+            try:
+                shown += os.read(terminal, 65536)
+            except OSError:  # how a pseudo-terminal says that the other end is shut
+                raise SystemExit(f"it has ended: {shown.decode(errors='replace')}") from None
         return time.perf_counter() - began, _cpu_seconds(process)
     finally:
         os.kill(process, signal.SIGKILL)

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from s3sync_tui.engine.pipeline import SyncOptions
 from s3sync_tui.errors import SchemaError, SettingsError
 from s3sync_tui.settings import Settings, describe_database
 
 if TYPE_CHECKING:
     from s3sync_tui.catalog.base import Catalog
     from s3sync_tui.catalog.postgres import PostgresCatalog
+    from s3sync_tui.engine.pipeline import SyncOptions
     from s3sync_tui.source.base import Source
 
 
@@ -133,6 +133,8 @@ async def _load(module: str) -> None:
 
 def sync_options(settings: Settings, *, dry_run: bool) -> SyncOptions:
     """How to sync."""
+    from s3sync_tui.engine.pipeline import SyncOptions  # the dashboard has it elsewhere
+
     return SyncOptions(
         batch_size=settings.batch_size,
         list_concurrency=settings.list_concurrency,

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.connect import make_source, open_catalog, postgres_catalog
-from s3sync_tui.insight.cost import Cost, catalog_cost
-from s3sync_tui.insight.growth import Growth, measure_growth
-from s3sync_tui.insight.health import Health, check_health
-from s3sync_tui.insight.history import recent_runs
+from s3sync_tui.insight.history import RunLog
 from s3sync_tui.model import RunRecord
 from s3sync_tui.settings import Settings
 from s3sync_tui.tui.memory import settle
+
+if TYPE_CHECKING:
+    from s3sync_tui.catalog.base import Catalog
+    from s3sync_tui.insight.cost import Cost
+    from s3sync_tui.insight.growth import Growth
+    from s3sync_tui.insight.health import Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Link:
         self._opened = AsyncExitStack()
         self._catalog: Catalog | None = None
         self._opening = asyncio.Lock()
+        self._log = RunLog()
         self._is_settled = False
 
     async def close(self) -> None:
@@ -46,13 +50,16 @@ class Link:
 
     async def runs(self) -> list[RunRecord]:
         """The recent runs, the newest first."""
-        return await recent_runs(await self._open())
+        return await self._log.read(await self._open())
 
     async def figures(self) -> Figures:
         """Read what the panels show."""
         catalog = await self._open()
+        from s3sync_tui.insight.cost import catalog_cost
+        from s3sync_tui.insight.growth import measure_growth
+
         runs, growth, cost = await asyncio.gather(
-            recent_runs(catalog),
+            self._log.read(catalog),
             measure_growth(catalog, quota_bytes=self._settings.database_quota),
             catalog_cost(
                 catalog, price=self._settings.list_price, every_seconds=self._settings.every
@@ -79,12 +86,15 @@ class Link:
             return await catalog.apply_schema()
 
     async def _health(self) -> Health:
+        await asyncio.to_thread(_load_insight)
         if self._catalog is not None:
             return await self._check(self._catalog)
         async with open_catalog(self._settings, verify=False) as catalog:
             return await self._check(catalog)
 
     async def _check(self, catalog: Catalog) -> Health:
+        from s3sync_tui.insight.health import check_health
+
         async with make_source(self._settings) as source:
             return await check_health(
                 catalog,
@@ -96,5 +106,14 @@ class Link:
     async def _open(self) -> Catalog:
         async with self._opening:
             if self._catalog is None:
+                await asyncio.to_thread(_load_insight)
                 self._catalog = await self._opened.enter_async_context(open_catalog(self._settings))
             return self._catalog
+
+
+def _load_insight() -> None:
+    """In a thread, and not at the top: it takes a twentieth of a second, which the first
+    paint need not wait for, nor a key."""
+    import s3sync_tui.insight.cost
+    import s3sync_tui.insight.health
+    import s3sync_tui.insight.history  # noqa: F401

@@ -18,7 +18,7 @@ from s3sync_tui.setup.file import place_for
 from s3sync_tui.setup.keeping import keep
 from s3sync_tui.tui.figures import safe
 from s3sync_tui.tui.screens.set_up import SetUp, SetUpStart
-from s3sync_tui.tui.themes import use_themes
+from s3sync_tui.tui.themes import ansi_color, use_themes
 from s3sync_tui.tui.widgets.set_up_actions import SetUpActions
 from s3sync_tui.tui.widgets.set_up_bucket import SetUpBucket
 from s3sync_tui.tui.widgets.set_up_catalog import CatalogStart, SetUpCatalog
@@ -57,7 +57,7 @@ class SetUpApp(App[Outcome]):
     ]
 
     def __init__(self, known: Known, *, pause_seconds: float = PAUSE_SECONDS) -> None:
-        super().__init__()
+        super().__init__(ansi_color=ansi_color())
         use_themes(self)
         self._known = known
         self._pause_seconds = pause_seconds

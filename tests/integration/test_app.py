@@ -218,7 +218,7 @@ async def test_a_bug_ends_neither_the_dashboard_nor_what_is_shown(
     async def broken(*_: object, **__: object) -> object:
         raise RuntimeError("canary")
 
-    monkeypatch.setattr("s3sync_tui.tui.link.catalog_cost", broken)
+    monkeypatch.setattr("s3sync_tui.insight.cost.catalog_cost", broken)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     async with running(endpoint, catalog_database) as pilot:
         await until(pilot, lambda: standing(pilot) is Standing.FAILED)
