@@ -10,9 +10,9 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.demo
 	@$(BIN)/s3sync-tui demo
 
-## All checks and all tests.
+## All checks and all tests, a file on each core.
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 ## Style, types and the layers' rules.
 lint: $(VENV)/.dev

@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # the dashboard imports this module, and needs no more of it 
 SIZE_BYTES = 4
 """Before each message, its length."""
 
-TELL_SECONDS = 0.05
+TELL_SECONDS = 0.1
 """Between two messages: the screen needs no more of them."""
 
 NICE = 10

@@ -45,7 +45,7 @@ class Runner:
             await self._started()
 
     async def run(self, sink: Sink) -> RunResult:
-        """One sync; ``sink`` hears of it here, in order, twenty times a second at most.
+        """One sync; ``sink`` hears of it here, in order, ten times a second at most.
 
         Raises what :func:`~s3sync_tui.engine.sync.sync` and
         :func:`~s3sync_tui.connect.open_catalog` raise, and

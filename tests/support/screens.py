@@ -159,6 +159,40 @@ def failed(screen: Dashboard) -> None:
     screen.show_state(state)
 
 
+def cancelling(screen: Dashboard) -> None:
+    """A run is about to stop."""
+    syncing(screen)
+    screen.show_state(made_up.state(Standing.CANCELLING))
+
+
+def cancelled(screen: Dashboard) -> None:
+    """The last run was stopped."""
+    idle(screen)
+    state = made_up.state(Standing.CANCELLED)
+    assert state.run is not None
+    screen.show_history([state.run, *made_up.runs()])
+    screen.show_state(state)
+
+
+def bucket_unreachable(screen: Dashboard) -> None:
+    """The catalog is there, the bucket is not."""
+    idle(screen)
+    screen.show_state(made_up.state(Standing.BUCKET_UNREACHABLE))
+
+
+def schema_missing(screen: Dashboard) -> None:
+    """A database without our tables."""
+    screen.show_place(made_up.BUCKET, made_up.CATALOG)
+    screen.show_state(made_up.state(Standing.SCHEMA_MISSING))
+    screen.say_unknown("The schema is missing: f applies it.")
+
+
+def watching(screen: Dashboard) -> None:
+    """All is well, and the next run will come by itself."""
+    idle(screen)
+    screen.show_next_run(made_up.NOW + timedelta(seconds=192))
+
+
 def never_run(screen: Dashboard) -> None:
     """Catalog and bucket are there; nothing was ever synced."""
     screen.show_place(made_up.BUCKET, made_up.CATALOG)

@@ -29,9 +29,14 @@ class Ask(ModalScreen[str]):
     Ask VerticalScroll:focus { background-tint: $foreground 5%; }
     Ask VerticalScroll Static { padding: 0 1; }
     Ask #answers { height: auto; margin-top: 1; layout: horizontal; align-horizontal: right; }
-    Ask Button { margin-left: 2; }
-    Ask Button:focus { background: $primary; color: $text; text-style: bold; }
-    Ask Button:focus:ansi, Ask Button:focus:nocolor { text-style: bold reverse; }
+    Ask Button {
+        margin-left: 2; background: $panel !important; color: $foreground !important;
+        text-style: bold !important;
+    }
+    Ask Button:focus {
+        background: $accent !important; color: $background !important;
+    }
+    Ask Button:focus:ansi, Ask Button:focus:nocolor { text-style: bold reverse !important; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n,escape", "answer('n')", "No"),
@@ -62,9 +67,7 @@ class Ask(ModalScreen[str]):
                     yield Static(self._details, markup=False)
             with Vertical(id="answers"):
                 for key, answer in self._answers.items():
-                    yield Button(
-                        f"{answer} ({key})", id=f"answer-{key}", variant="warning", compact=True
-                    )
+                    yield Button(f"{answer} ({key})", id=f"answer-{key}", compact=True)
                 yield Button(f"{self._no} (n)", id="answer-n", compact=True)
 
     def on_mount(self) -> None:

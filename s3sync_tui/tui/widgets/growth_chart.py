@@ -30,6 +30,8 @@ _AHEAD = {Period.HOUR: 0, Period.DAY: 7, Period.WEEK: 6, Period.MONTH: 3}
 """Periods to come that are drawn."""
 _QUADRANTS = (" ▗▐", "▖▄▟", "▌▙█")
 """A cell by the height of its left and of its right half, in halves."""
+_DOTTED = 0.25
+"""How much of a cell ░ covers."""
 _TICK_CELLS = 13
 _FORMS = {
     Period.HOUR: "{0.day} {0:%b %H}h",
@@ -89,7 +91,7 @@ class GrowthChart(Widget):
         rows: _Rows = [[(" ", "")] * plot_cells for _ in range(plot_lines)]
         _draw_coming(rows, scene, top)
         _draw_arrivals(rows, scene, top)
-        labels = {_level(tick, top, plot_lines): axis(tick) for tick in ticks}
+        labels = {_level(tick, top, plot_lines) - 1: axis(tick) for tick in ticks}
         dates = _dates(scene, period)
         plain = self.rich_style
         inks = {
@@ -98,6 +100,7 @@ class GrowthChart(Widget):
             "arriving": plain + self._ink("accent"),
             "band": plain + self._ink("secondary", 0.6),
             "mean": plain + self._ink("secondary"),
+            "mean in band": plain + self._ink("secondary") + self._shade("secondary"),
         }
         quiet = plain + self._ink("foreground", 0.55)
         unlabelled = Segment(" " * _LABEL_CELLS, plain)
@@ -115,9 +118,17 @@ class GrowthChart(Widget):
             lines.append(edge + runs)
         marks = {column for column, _ in dates}
         base = "".join("┬" if column in marks else "─" for column in range(plot_cells))
-        lines.append([unlabelled, Segment(f"└{base}", quiet)])
+        lines.append([Segment(f"{axis(0):>{_LABEL_CELLS}}└{base}", quiet)])
         lines.append([Segment(_label_line(dates, width), quiet)])
         return [Strip(segments, width) for segments in lines]
+
+    def _shade(self, name: str) -> Style:
+        """What the band's dots come to, as the background of what is drawn over them."""
+        colour = Color.parse(self.app.theme_variables[name])
+        if colour.ansi is not None:
+            return Style()
+        ground = Color.parse(self.app.theme_variables["background"])
+        return Style(bgcolor=RichColor.from_rgb(*ground.blend(colour, 0.6 * _DOTTED).rgb))
 
     def _ink(self, name: str, strength: float = 1.0) -> Style:
         """A colour of the theme, mixed into the background; by number where the terminal's
@@ -135,7 +146,7 @@ def _draw_arrivals(rows: _Rows, scene: _Scene, top: float) -> None:
     for place, number in enumerate(scene.counts):
         if not number:
             continue
-        height = _level(number, top, 2 * len(rows)) + 1
+        height = max(1, _level(number, top, 2 * len(rows)))
         ink = "arriving" if place == last else "arrived"
         begin = place * scene.cells
         for line, row in enumerate(rows[: ceil(height / 2)]):
@@ -149,19 +160,19 @@ def _draw_coming(rows: _Rows, scene: _Scene, top: float) -> None:
     coming = scene.coming
     if coming is None or not scene.ahead:
         return
-    lowest, mean, highest = (
-        _level(number, top, len(rows)) for number in (coming.low, coming.mean, coming.high)
-    )
+    lines = len(rows)
     begin = len(scene.counts) * scene.cells
     cells = len(rows[0]) - begin
-    for row in rows[lowest : highest + 1] if coming.high > coming.low else ():
+    lowest, highest = _level(coming.low, top, lines), _level(coming.high, top, lines)
+    for row in rows[lowest:highest]:
         row[begin:] = [("░", "band")] * cells
-    rows[mean][begin:] = [("━", "mean")] * cells
+    mean = min(lines - 1, int(coming.mean / top * lines))
+    rows[mean][begin:] = [("━", "mean in band" if lowest <= mean < highest else "mean")] * cells
 
 
 def _level(number: float, top: float, steps: int) -> int:
-    """Which of ``steps`` steps ``number`` reaches, where ``top`` reaches the last."""
-    return floor(round(0.5 + (steps - 1) * number / top, 8))
+    """How many of ``steps`` steps ``number`` fills, where ``top`` fills them all."""
+    return floor(round(0.5 + steps * number / top, 8))
 
 
 def _scene(growth: Growth, period: Period, plot_cells: int) -> _Scene:
