@@ -35,6 +35,7 @@ class HalvingCatalog(FunctionCatalog):
         # such a batch asks for what its halves did. The engine's numbers are positive.
         self._halves: dict[tuple[int, int], tuple[int, int]] = {}
         self._numbers = count(-1, -1)
+        self._latest = (0, 0)
 
     async def range_digests(self, spans: Sequence[KeyRange]) -> list[RangeDigest]:
         portion = self._ranges_at_once
@@ -80,22 +81,36 @@ class HalvingCatalog(FunctionCatalog):
         return first + await self.mark_gone(upper, run_id=run_id, started_at=started_at)
 
     async def insert_batch(self, run_id: int, batch: int, rows: Rows) -> int:
-        return await self._write(super().insert_batch, run_id, batch, rows)
+        return await self._write(
+            super().insert_batch, run_id, batch, rows, is_repeat=self._is_repeat(run_id, batch)
+        )
 
     async def update_batch(self, run_id: int, batch: int, rows: Rows) -> int:
-        return await self._write(super().update_batch, run_id, batch, rows)
+        return await self._write(
+            super().update_batch, run_id, batch, rows, is_repeat=self._is_repeat(run_id, batch)
+        )
 
-    async def _write(self, write: Write, run_id: int, number: int, rows: Rows) -> int:
+    def _is_repeat(self, run_id: int, batch: int) -> bool:
+        """A run's batches are numbered as they come."""
+        is_repeat = (run_id, batch) <= self._latest
+        self._latest = max(self._latest, (run_id, batch))
+        return is_repeat
+
+    async def _write(
+        self, write: Write, run_id: int, number: int, rows: Rows, *, is_repeat: bool
+    ) -> int:
         """Write a batch, in parts where the database finds it too much.
 
         Each part has a number of its own, by which the database knows whether it was
         written before. The whole's is not used again: where a gateway lost patience,
         not the database, the whole may still be committed. Then its rows count as the
-        whole's, and the halves find nothing left to do.
+        whole's, and the halves find nothing left to do. What is repeated is asked for as it
+        was written, even where so much is no longer tried at once: new halves of what the
+        database has written whole would find nothing to do, and nothing to tell.
         """
         batch = (run_id, number)
         portion = self._rows_at_once
-        if len(rows) <= portion.size and batch not in self._halves:
+        if (is_repeat or len(rows) <= portion.size) and batch not in self._halves:
             try:
                 done = await write(run_id, number, rows)
             except TookTooLong:
@@ -109,8 +124,9 @@ class HalvingCatalog(FunctionCatalog):
             self._halves[batch] = next(self._numbers), next(self._numbers)
         first, second = self._halves[batch]
         middle = len(rows) // 2
-        done = await self._write(write, run_id, first, rows.slice(0, middle))
-        return done + await self._write(write, run_id, second, rows.slice(middle, len(rows)))
+        lower, upper = rows.slice(0, middle), rows.slice(middle, len(rows))
+        done = await self._write(write, run_id, first, lower, is_repeat=is_repeat)
+        return done + await self._write(write, run_id, second, upper, is_repeat=is_repeat)
 
 
 class Portion:

@@ -135,6 +135,8 @@ class _Engine:
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await self._process.wait()
+        except TimeoutError:
+            log.warning("The sync's process did not end in time: it is killed.")
         finally:
             self._kill()
             await self._process.wait()

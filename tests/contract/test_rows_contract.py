@@ -197,6 +197,7 @@ async def test_finishing_writes_the_final_state_with_the_figures_as_counted(
         "failed_ranges": [["a\n'\"", LAST_KEY]],
         "gone_sample": HARD_KEYS,
         "rejected_sample": ["nul\\x00.jpg"],
+        "phases": [],
     }
     assert database.execute("select count(*) from sync_batches").fetchone() == (0,)
 

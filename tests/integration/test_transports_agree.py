@@ -27,7 +27,7 @@ from images order by filename collate "C"
 """
 HISTORY = """
 select id, table_name, bucket, prefix, mode, status, total, added, skipped, changed, gone, rejected,
-  error, hint, details
+  error, hint, details - 'phases'
 from sync_runs order by id
 """
 

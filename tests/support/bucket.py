@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
 ACCOUNT = "123456789012"
+_NUMBERS = count(1)
 
 
 class MotoBucket:
@@ -39,12 +41,11 @@ class MotoServer:
         self._server.start()
         host, port = self._server.get_host_and_port()
         self.endpoint = f"http://{host}:{port}"
-        self._buckets = 0
 
     def bucket(self) -> MotoBucket:
         """A new, empty bucket."""
-        self._buckets += 1
-        return MotoBucket(self.endpoint, f"test-bucket-{self._buckets}")
+        # All servers of a process share moto's memory.
+        return MotoBucket(self.endpoint, f"test-bucket-{next(_NUMBERS)}")
 
     def stop(self) -> None:
         """Stop serving."""
