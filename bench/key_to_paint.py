@@ -34,7 +34,7 @@ from typing import Any
 
 from listing_stub import CameraKeys, ListingStub
 from rich.console import RenderableType
-from textual import events, work
+from textual import events
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.keys import _character_to_key
@@ -51,7 +51,6 @@ from s3sync_tui.settings import Settings, load_settings
 from s3sync_tui.tui.app import S3SyncApp
 from s3sync_tui.tui.runner import Runner
 from s3sync_tui.tui.screens.dashboard import Dashboard
-from s3sync_tui.tui.state import Standing, State
 from s3sync_tui.tui.widgets.checks import Checks
 from s3sync_tui.tui.widgets.growth_panel import GrowthPanel
 from s3sync_tui.tui.widgets.health_panel import HealthPanel
@@ -92,11 +91,6 @@ class MeasuredApp(S3SyncApp):
             renderable.render_segments(self.console).encode()
             self.painted(_regions(renderable))
         super()._display(screen, renderable)
-
-    @work
-    async def _sync(self) -> None:
-        self._dashboard.show_state(State(Standing.SYNCING, datetime.now(UTC)))
-        await self._runner.run(self._read)
 
     def _read(self, event: Event) -> None:
         super()._read(event)
