@@ -6,10 +6,13 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from s3sync_tui.catalog.base import Catalog
-from s3sync_tui.catalog.facts import GrowthFacts
 from s3sync_tui.insight.trend import Series, Trend, learn_trend
+
+if TYPE_CHECKING:  # the dashboard needs none of it before the first paint
+    from s3sync_tui.catalog.base import Catalog
+    from s3sync_tui.catalog.facts import GrowthFacts
 
 
 class Period(StrEnum):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from s3sync_tui.catalog.base import Catalog
+from typing import TYPE_CHECKING
+
 from s3sync_tui.model import RunRecord, RunStatus
+
+if TYPE_CHECKING:  # the dashboard needs none of it before the first paint
+    from s3sync_tui.catalog.base import Catalog
 
 RECENT = 50
 

@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from datetime import datetime
 from typing import ClassVar
 
 from textual import work
@@ -19,6 +18,7 @@ from s3sync_tui.errors import LeaseHeld, S3SyncError
 from s3sync_tui.events import Event, RunStarted
 from s3sync_tui.insight.check import span
 from s3sync_tui.settings import Settings
+from s3sync_tui.tui.figures import local_now
 from s3sync_tui.tui.fixes import offer_fix, offer_schema
 from s3sync_tui.tui.link import Link
 from s3sync_tui.tui.logs import logs_on_screen
@@ -35,10 +35,6 @@ from s3sync_tui.tui.watch import Watch
 from s3sync_tui.tui.widgets.history_panel import HistoryPanel
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-
-
-def _now() -> datetime:
-    return datetime.now().astimezone()
 
 
 def _commands() -> type[Provider]:
@@ -74,7 +70,7 @@ class S3SyncApp(App[None]):
             self._link,
             self._dashboard,
             is_syncing=lambda: self.is_syncing,
-            now=_now,
+            now=local_now,
             on_runs=self._update_details,
         )
         self._watch = Watch(settings.every)
@@ -92,11 +88,15 @@ class S3SyncApp(App[None]):
         self._held.enter_context(logs_on_screen(self._dashboard))
         for each in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(each, self._stop_and_leave)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """With the screen painted: what loads much, and asks others."""
+        settle()
         self.run_worker(self._readings.keep_figures())
         self.run_worker(self._readings.keep_health())
+        self.run_worker(self._runner.prepare())
         self.set_interval(1, self._sync_when_due)
-        self.call_after_refresh(settle)
-        self.call_after_refresh(lambda: self.run_worker(self._runner.prepare()))
         if self._sync_at_start:
             self.action_sync()
 
@@ -130,7 +130,7 @@ class S3SyncApp(App[None]):
     def action_watch(self) -> None:
         """Sync by itself from now on, or no longer."""
         runs = self._readings.runs
-        is_on = self._watch.switch(_now(), runs[0].started_at if runs else None)
+        is_on = self._watch.switch(local_now(), runs[0].started_at if runs else None)
         self._dashboard.show_next_run(self._watch.next_run)
         every = span(self._watch.every.total_seconds())
         words = f"A sync every {every} from now on; w stops that." if is_on else "Off."
@@ -199,15 +199,15 @@ class S3SyncApp(App[None]):
 
     @work
     async def _sync(self) -> None:
-        self._watch.began(_now())
-        self._dashboard.show_state(State(Standing.SYNCING, _now()))
+        self._watch.began(local_now())
+        self._dashboard.show_state(State(Standing.SYNCING, local_now()))
         self._dashboard.show_next_run(self._watch.next_run)
         try:
             await self._runner.run(self._read)
         except LeaseHeld as held:
             self.notify(f"{held.message}\n{held.hint}", severity="warning")
         except S3SyncError as error:
-            self._dashboard.show_state(state_of_error(error, _now()))
+            self._dashboard.show_state(state_of_error(error, local_now()))
             self.notify(f"{error.message}\n{error.hint}", severity="error")
         finally:
             self._cancelling = False
@@ -230,14 +230,14 @@ class S3SyncApp(App[None]):
         runs = self._readings.runs
         if runs:  # another host's put ours off, too
             self._watch.began(runs[0].started_at)
-        if self._watch.is_due(_now()):
+        if self._watch.is_due(local_now()):
             self.action_sync()
         self._dashboard.show_next_run(self._watch.next_run)
 
     def _cancel(self) -> None:
         if self._run is not None and self.is_syncing:
             self._cancelling = True
-            self._dashboard.show_state(State(Standing.CANCELLING, _now()))
+            self._dashboard.show_state(State(Standing.CANCELLING, local_now()))
             self._run.cancel()
 
     @work

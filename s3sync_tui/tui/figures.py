@@ -18,6 +18,11 @@ _SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
 """Variation selectors: terminals disagree on how wide they make a character."""
 
 
+def local_now() -> datetime:
+    """Now, with this machine's zone."""
+    return datetime.now().astimezone()
+
+
 def safe(text: str) -> str:
     """``text`` on one line with nothing in it that moves, colours or reorders: control
     characters, escape sequences, bidi marks and joiners are shown as escapes."""

@@ -18,6 +18,7 @@ from textual.widget import Widget
 from s3sync_tui.events import Event, PhaseProgress
 from s3sync_tui.insight.check import Check
 from s3sync_tui.model import RunRecord
+from s3sync_tui.tui.figures import local_now
 from s3sync_tui.tui.panel_help import panel_of
 from s3sync_tui.tui.state import UNDER_WAY, Standing, State
 from s3sync_tui.tui.widgets.checks import Checks
@@ -35,10 +36,6 @@ if TYPE_CHECKING:  # insight's own imports are not needed before the first paint
     from s3sync_tui.insight.cost import Cost
     from s3sync_tui.insight.growth import Growth
     from s3sync_tui.insight.health import Health
-
-
-def _local_now() -> datetime:
-    return datetime.now().astimezone()
 
 
 class Dashboard(Screen[None]):
@@ -76,7 +73,7 @@ class Dashboard(Screen[None]):
             self.check = check
             """None for the schema as a whole."""
 
-    def __init__(self, *, now: Callable[[], datetime] = _local_now) -> None:
+    def __init__(self, *, now: Callable[[], datetime] = local_now) -> None:
         super().__init__()
         self._now = now
         self._state = State(Standing.CONNECTING)

@@ -29,7 +29,7 @@ from s3sync_tui.insight.export import (
     write_new,
 )
 from s3sync_tui.model import RunRecord
-from s3sync_tui.tui.figures import safe, size
+from s3sync_tui.tui.figures import local_now, safe, size
 from s3sync_tui.tui.keys import hints
 from s3sync_tui.tui.tones import MUTED
 from s3sync_tui.tui.widgets.choices import Choice, Choices
@@ -48,10 +48,6 @@ _SUBJECTS = {
 }
 """What one probably wants to export, by the panel that has the focus."""
 _UNKNOWN = "not known yet"
-
-
-def _local_now() -> datetime:
-    return datetime.now().astimezone()
 
 
 class ExportScreen(ModalScreen[Path | None]):
@@ -95,7 +91,7 @@ class ExportScreen(ModalScreen[Path | None]):
         cost: Cost | None = None,
         chosen: str | None = None,
         directory: Path | None = None,
-        now: Callable[[], datetime] = _local_now,
+        now: Callable[[], datetime] = local_now,
     ) -> None:
         super().__init__()
         self._exports: dict[str, Export] = {}

@@ -12,13 +12,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.highlight import highlight
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from s3sync_tui.insight.documents import run_object
 from s3sync_tui.model import RunRecord, RunStatus
-from s3sync_tui.tui.figures import safe_lines
+from s3sync_tui.tui.figures import local_now, safe_lines
 from s3sync_tui.tui.keys import hints
 from s3sync_tui.tui.widgets.run_facts import RunFacts, aftermath, fault
 from s3sync_tui.tui.widgets.time_line import TimeLine
@@ -26,10 +25,6 @@ from s3sync_tui.tui.widgets.time_line import TimeLine
 _NUMBERS = re.compile(r"\[\s+([-+.\deE]+(?:,\s+[-+.\deE]+)*)\s+\]")
 """A list of nothing but numbers: on one line it can be read."""
 _NO_PHASES = "No time line: whoever ran this did not record one."
-
-
-def _local_now() -> datetime:
-    return datetime.now().astimezone()
 
 
 class RunDetails(ModalScreen[None]):
@@ -69,7 +64,7 @@ class RunDetails(ModalScreen[None]):
         runs: Sequence[RunRecord],
         run_id: int,
         *,
-        now: Callable[[], datetime] = _local_now,
+        now: Callable[[], datetime] = local_now,
     ) -> None:
         super().__init__()
         self._runs = list(runs)
@@ -161,6 +156,8 @@ class RunDetails(ModalScreen[None]):
         text = self.query_one("#json", Static)
         text.set_class(not self._as_json, "-absent")
         if self._as_json:
+            from textual.highlight import highlight  # brings pygments: only for who asks
+
             text.update(highlight(safe_lines(self._json()), language="json"))
 
     def _label(self) -> None:

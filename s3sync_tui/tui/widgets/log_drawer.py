@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from collections import deque
 from datetime import datetime, tzinfo
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
-from textual.app import ComposeResult
-from textual.widgets import RichLog
 
 from s3sync_tui.tui.figures import safe_lines
 from s3sync_tui.tui.panel_help import PanelHelp, Term
 from s3sync_tui.tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from textual.widgets import RichLog
 
 _KEPT_LINES = 2000
 _LEVELS = ((logging.ERROR, "✗", "error"), (logging.WARNING, "!", "warning"), (0, " ", ""))
@@ -54,14 +55,11 @@ class LogDrawer(Panel):
     def __init__(self, *, time_zone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._time_zone = time_zone
+        self._lines: RichLog | None = None
         self._unwritten: deque[Text] = deque(maxlen=_KEPT_LINES)
 
-    def compose(self) -> ComposeResult:
-        """The lines."""
-        yield RichLog(max_lines=_KEPT_LINES, wrap=True, min_width=0)
-
     def on_mount(self) -> None:
-        """Name it."""
+        """Name it; the lines are laid out when it is first opened."""
         self.set_title(6, "Log")
         self.set_keys(("l", "shut"))
 
@@ -70,9 +68,14 @@ class LogDrawer(Panel):
         is_open = not self.has_class("-open")
         self.set_class(is_open, "-open")
         if is_open:
+            if self._lines is None:
+                from textual.widgets import RichLog  # loads much that the dashboard needs not
+
+                self._lines = RichLog(max_lines=_KEPT_LINES, wrap=True, min_width=0)
+                self.mount(self._lines)
             while self._unwritten:
-                self.query_one(RichLog).write(self._unwritten.popleft())
-            self.query_one(RichLog).focus()
+                self._lines.write(self._unwritten.popleft())
+            self._lines.focus()
         return is_open
 
     def write(self, record: logging.LogRecord) -> None:
@@ -85,7 +88,7 @@ class LogDrawer(Panel):
             (f"{sign} ", f"bold {style}".strip()),
             safe_lines(record.getMessage()),
         )
-        if self.has_class("-open"):
-            self.query_one(RichLog).write(line)
+        if self._lines is not None and self.has_class("-open"):
+            self._lines.write(line)
         else:
             self._unwritten.append(line)

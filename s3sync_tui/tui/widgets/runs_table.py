@@ -122,6 +122,14 @@ class RunsTable(DataTable[_Cell]):
         """Colours are in the cells: follow the theme."""
         self.app.theme_changed_signal.subscribe(self, lambda _: self._rebuild())
 
+    def notify_style_update(self) -> None:
+        """Unlike DataTable, keep what is drawn: whether it has the focus is among the keys of
+        its caches, and drawing all rows anew took 50 ms at each change of focus."""
+        super(DataTable, self).notify_style_update()
+        self._get_styles_to_render_cell.cache_clear()
+        self._styles_cache.clear()
+        self.refresh()
+
     def on_resize(self, event: Resize) -> None:
         """Other columns may fit."""
         columns = _columns_for(event.size.width)
@@ -188,7 +196,11 @@ class RunsTable(DataTable[_Cell]):
     def _arrange(self, current: str | None) -> None:
         name, largest_first = self.order
         if self._columns:
-            self.sort(name, key=lambda cell: cell.rank, reverse=largest_first)
+            ranked = sorted(
+                self.rows, key=lambda row: self.get_cell(row, name).rank, reverse=largest_first
+            )
+            if ranked != [row.key for row in self.ordered_rows]:  # to sort is to draw all anew
+                self.sort(name, key=lambda cell: cell.rank, reverse=largest_first)
         if current in self._runs:
             self.move_cursor(row=self.get_row_index(current), animate=False)
 
