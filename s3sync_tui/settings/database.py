@@ -9,6 +9,12 @@ from pydantic import SecretStr
 from s3sync_tui.settings.rules import Unfit
 
 _SCHEMES = ("postgres://", "postgresql://")
+PLAIN_URL = re.compile(
+    r"postgres(?:ql)?://(?:[\w.~-]+(?::(?:[\w.~-]|%[2-7][0-9A-Fa-f])*)?@)?"
+    r"(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?/(?P<dbname>[\w-]+)(?:\?sslmode=[a-z-]+)?",
+    re.ASCII,
+)
+"""URLs in which nothing can be misread."""
 _PLACEHOLDER = re.compile(r"\[your[-_ ]?password\]", re.IGNORECASE)
 _UNKNOWN_PARAMETER = re.compile(r'invalid URI query parameter: "(\w+)"')
 # Prisma's. Only these are repeated: a torn password can pass for a parameter.
@@ -70,7 +76,9 @@ def describe_database(url: SecretStr) -> str:
 
 
 def _parse(text: str) -> dict[str, str] | Unfit:
-    import psycopg  # a quarter of a second, for those who have a connection string
+    if plain := PLAIN_URL.fullmatch(text):
+        return {name: value for name, value in plain.groupdict().items() if value is not None}
+    import psycopg  # a tenth of a second, for those whose connection string is not plain
     from psycopg.conninfo import conninfo_to_dict
 
     try:

@@ -16,10 +16,12 @@ import platformdirs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr, ValidationError
 
 from s3sync_tui.errors import SettingsError
 from s3sync_tui.settings import SETTINGS, Loaded, Settings, describe_database, load_settings
+from s3sync_tui.settings.database import PLAIN_URL
 from s3sync_tui.source.selection import Selection
 
 PASSWORD = "kanari-password"
@@ -773,6 +775,15 @@ def test_settings_built_by_hand_do_not_show_a_secret_when_refused() -> None:
 )
 def test_a_database_is_described_by_its_place(url: str, text: str) -> None:
     assert describe_database(SecretStr(url)) == text
+
+
+@given(st.from_regex(PLAIN_URL, fullmatch=True))
+def test_a_plain_url_is_read_as_libpq_reads_it(url: str) -> None:
+    plain = PLAIN_URL.fullmatch(url)
+    assert plain is not None
+    parts = conninfo_to_dict(url)
+    for name, value in plain.groupdict().items():
+        assert parts.get(name) == value
 
 
 # What help texts and docs are made of
