@@ -70,7 +70,7 @@ async def open_catalog(settings: Settings, *, verify: bool = True) -> AsyncItera
     :class:`~s3sync_tui.errors.SchemaError`.
     """
     if settings.supabase_url is not None and settings.supabase_key is not None:
-        await _load("s3sync_tui.catalog.supabase")
+        await load_module("s3sync_tui.catalog.supabase")
         from s3sync_tui.catalog.supabase import SupabaseCatalog
 
         project = SupabaseCatalog(
@@ -102,7 +102,7 @@ async def open_catalog(settings: Settings, *, verify: bool = True) -> AsyncItera
 async def postgres_catalog(settings: Settings) -> AsyncIterator[tuple[PostgresCatalog, bool]]:
     """A catalog over a Postgres connection, not yet opened, and whether it is the
     embedded one, which runs for as long as this lasts."""
-    await _load("s3sync_tui.catalog.postgres")
+    await load_module("s3sync_tui.catalog.postgres")
     from s3sync_tui.catalog.postgres import PostgresCatalog
 
     if settings.database_url is not None:
@@ -126,7 +126,7 @@ async def postgres_catalog(settings: Settings) -> AsyncIterator[tuple[PostgresCa
         await asyncio.to_thread(embedded.stop)
 
 
-async def _load(module: str) -> None:
+async def load_module(module: str) -> None:
     """Load what takes long in a thread: a screen may wait."""
     await asyncio.to_thread(import_module, module)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from s3sync_tui.model import KeyRange, RunMode, RunResult
-from s3sync_tui.model import Phase as Phase
+from s3sync_tui.phases import Phase
 
 
 @dataclass(frozen=True, slots=True)

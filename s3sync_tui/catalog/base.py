@@ -12,7 +12,6 @@ from s3sync_tui.model import (
     Difference,
     KeyRange,
     ObjectPage,
-    PhaseRecord,
     RangeDigest,
     Rows,
     RunRequest,
@@ -20,6 +19,7 @@ from s3sync_tui.model import (
     RunStats,
     RunTicket,
 )
+from s3sync_tui.phases import PhaseRecord
 
 
 class Catalog(Protocol):

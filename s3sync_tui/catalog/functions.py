@@ -31,7 +31,6 @@ from s3sync_tui.model import (
     Difference,
     KeyRange,
     ObjectPage,
-    PhaseRecord,
     RangeDigest,
     Rows,
     RunRequest,
@@ -39,6 +38,7 @@ from s3sync_tui.model import (
     RunStats,
     RunTicket,
 )
+from s3sync_tui.phases import PhaseRecord
 
 LEASE_LOST = "S3S01"
 """SQLSTATE of a write whose run no longer holds the lease."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -11,8 +10,9 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line, and end the process with the exit code of the README's table."""
-    # While modules load there is next to no garbage; looking for it takes a fifth of the time.
-    gc.disable()
+    from s3sync_tui.tui.memory import hold_collections, settle
+
+    hold_collections()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for them costs 16 ms
     from s3sync_tui.cli.commands import app
     from s3sync_tui.cli.ending import ExitWith, show_error
@@ -20,8 +20,7 @@ def main() -> None:
     from s3sync_tui.fault import fault_of_ours
     from s3sync_tui.headless.signals import Stopped
 
-    gc.freeze()
-    gc.enable()
+    settle()
     try:
         app(prog_name="s3sync-tui")
     except S3SyncError as error:

@@ -15,16 +15,8 @@ from s3sync_tui.engine.progress import Progress
 from s3sync_tui.engine.reconcile import Findings, reconcile
 from s3sync_tui.errors import BucketError, PartlyDone
 from s3sync_tui.events import BatchInserted, BucketListed, RangeFailed, Sink
-from s3sync_tui.model import (
-    KeyRange,
-    ObjectPage,
-    Phase,
-    Rows,
-    RunMode,
-    RunResult,
-    RunStatus,
-    RunTicket,
-)
+from s3sync_tui.model import KeyRange, ObjectPage, Rows, RunMode, RunResult, RunStatus, RunTicket
+from s3sync_tui.phases import Phase
 from s3sync_tui.source.base import Source
 from s3sync_tui.source.ranges import list_in_parallel
 

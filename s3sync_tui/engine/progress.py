@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 from s3sync_tui.engine.pace import Pace
 from s3sync_tui.events import PhaseProgress
-from s3sync_tui.model import KeyRange, Phase, PhaseRecord, RunStats
+from s3sync_tui.model import KeyRange, RunStats
+from s3sync_tui.phases import Phase, PhaseRecord
 
 
 class Progress:

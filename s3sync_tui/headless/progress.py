@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from s3sync_tui.events import Event, Phase, PhaseProgress
+from s3sync_tui.events import Event, PhaseProgress
+from s3sync_tui.phases import Phase
 
 _NAMES = {Phase.LIST: "List", Phase.DEDUPE: "Dedupe", Phase.INSERT: "Insert"}
 

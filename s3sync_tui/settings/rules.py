@@ -209,13 +209,16 @@ def check_size(value: object) -> int:
 def check_interval(value: object) -> int:
     """A number of seconds, or text that :func:`read_interval` can read."""
     seconds = read_interval(value)
-    is_number = isinstance(seconds, int) and not isinstance(seconds, bool)
-    if not is_number or not 1 <= seconds <= _LONGEST_INTERVAL_SECONDS:  # type: ignore[operator]
+    if (
+        isinstance(seconds, bool)
+        or not isinstance(seconds, int)
+        or not 1 <= seconds <= _LONGEST_INTERVAL_SECONDS
+    ):
         raise Unfit(
             "must be a time, like 5m or 1h, or a number of seconds",
             "Units: s, m, h, d; a year at most.",
         )
-    return seconds  # type: ignore[return-value]
+    return seconds
 
 
 def check_table(name: str) -> str:

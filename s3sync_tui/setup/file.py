@@ -100,7 +100,7 @@ def completed(place: Place, values: Mapping[str, str], answers: Answers) -> tupl
             new = _line(name, values[name]) + end
             if key in old:
                 changes.append(f"{key} was changed")
-                text = line.sub(lambda _, new=new: new, text, count=1)  # type: ignore[misc]
+                text = line.sub(new.replace("\\", r"\\"), text, count=1)
             else:
                 text = text.rstrip() + end + new if text.strip() else new
         elif key in old and (name in unwanted or name in asked_texts):

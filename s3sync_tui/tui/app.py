@@ -160,9 +160,12 @@ class S3SyncApp(App[None]):
 
         self.push_screen(HelpScreen(self._dashboard.focused_panel))
 
-    @work
-    async def action_quit(self) -> None:  # type: ignore[override]
+    async def action_quit(self) -> None:
         """Quit; what is to become of a run that is under way, is asked."""
+        self._ask_and_leave()
+
+    @work
+    async def _ask_and_leave(self) -> None:
         if self.is_syncing:
             question = "A sync is under way. Stopped, it keeps what is committed, and the next "
             question += "run goes on from there."

@@ -17,6 +17,7 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from enum import Enum, auto
+from importlib import import_module
 from io import RawIOBase
 from typing import IO, TYPE_CHECKING
 
@@ -121,14 +122,9 @@ async def _receive(commands: asyncio.StreamReader) -> object:
 
 def _load(settings: Settings) -> None:
     """What a run needs, before there is one."""
-    import s3sync_tui.connect
-    import s3sync_tui.engine.sync
-    import s3sync_tui.source.s3
-
-    if settings.catalog_kind == "supabase":
-        import s3sync_tui.catalog.supabase
-    else:
-        import s3sync_tui.catalog.postgres  # noqa: F401
+    transport = "supabase" if settings.catalog_kind == "supabase" else "postgres"
+    for module in ("connect", "engine.sync", "source.s3", f"catalog.{transport}"):
+        import_module(f"s3sync_tui.{module}")
 
 
 async def _run(settings: Settings, sink: Sink) -> Ended:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from s3sync_tui.connect import make_source, open_catalog, postgres_catalog
+from s3sync_tui.connect import load_module, make_source, open_catalog, postgres_catalog
 from s3sync_tui.insight.history import RunLog
 from s3sync_tui.model import RunRecord
 from s3sync_tui.settings import Settings
@@ -86,7 +86,8 @@ class Link:
             return await catalog.apply_schema()
 
     async def _health(self) -> Health:
-        await asyncio.to_thread(_load_insight)
+        # In a thread, and not at the top: neither the first paint nor a key need wait for it.
+        await load_module("s3sync_tui.insight.health")
         if self._catalog is not None:
             return await self._check(self._catalog)
         async with open_catalog(self._settings, verify=False) as catalog:
@@ -106,14 +107,6 @@ class Link:
     async def _open(self) -> Catalog:
         async with self._opening:
             if self._catalog is None:
-                await asyncio.to_thread(_load_insight)
+                await load_module("s3sync_tui.insight.cost")
                 self._catalog = await self._opened.enter_async_context(open_catalog(self._settings))
             return self._catalog
-
-
-def _load_insight() -> None:
-    """In a thread, and not at the top: it takes a twentieth of a second, which the first
-    paint need not wait for, nor a key."""
-    import s3sync_tui.insight.cost
-    import s3sync_tui.insight.health
-    import s3sync_tui.insight.history  # noqa: F401

@@ -95,7 +95,7 @@ class Readings:
             except S3SyncError as error:
                 log.warning("health: %s", error.message)
             except Exception as fault:  # noqa: BLE001
-                log.error("health: %s", fault_of_ours(fault).message)  # noqa: TRY400
+                log.error("health: %s", fault_of_ours(fault).message)  # noqa: TRY400  # the traceback is in fault.log
             is_out = self._dashboard.state.standing is Standing.BUCKET_UNREACHABLE
             await _pause(RETRY_SECONDS if is_out else HEALTH_SECONDS, self._health_wanted)
 

@@ -12,8 +12,6 @@ from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.errors import LeaseHeld, LeaseLost, SchemaError
 from s3sync_tui.model import (
     KeyRange,
-    Phase,
-    PhaseRecord,
     Rows,
     RunMode,
     RunRecord,
@@ -22,6 +20,7 @@ from s3sync_tui.model import (
     RunStats,
     RunStatus,
 )
+from s3sync_tui.phases import Phase, PhaseRecord
 from tests.contract.conftest import Transport
 from tests.contract.images import (
     HARD_KEYS,

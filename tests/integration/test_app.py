@@ -71,6 +71,13 @@ async def until(pilot: Pilot[None], what: Callable[[], object]) -> None:
     raise AssertionError(f"it never happened: {standing(pilot)}")
 
 
+async def begin(pilot: Pilot[None], behind: Connection) -> None:
+    """A first run, under way."""
+    await until(pilot, lambda: standing(pilot) is Standing.NEVER_RUN)
+    await pilot.press("s")
+    await until(pilot, lambda: behind.execute("select from sync_runs").fetchall())
+
+
 async def test_s_syncs_and_the_panels_tell(
     endpoint: str, catalog_database: str, behind: Connection
 ) -> None:
@@ -92,9 +99,7 @@ async def test_c_stops_a_run_once_confirmed(
 ) -> None:
     stub.latency_seconds = 1.0
     async with running(endpoint, catalog_database) as pilot:
-        await until(pilot, lambda: standing(pilot) is Standing.NEVER_RUN)
-        await pilot.press("s")
-        await until(pilot, lambda: behind.execute("select from sync_runs").fetchall())
+        await begin(pilot, behind)
         await pilot.press("c")
         await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
         await pilot.press("y")
@@ -166,9 +171,7 @@ async def test_q_finishes_the_run_first_where_asked_to(
 ) -> None:
     stub.latency_seconds = 1.0
     async with running(endpoint, catalog_database) as pilot:
-        await until(pilot, lambda: standing(pilot) is Standing.NEVER_RUN)
-        await pilot.press("s")
-        await until(pilot, lambda: behind.execute("select from sync_runs").fetchall())
+        await begin(pilot, behind)
         await pilot.press("q")
         await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
         await pilot.press("n")
@@ -184,9 +187,7 @@ async def test_q_stops_the_run_cleanly_where_asked_to(
 ) -> None:
     stub.latency_seconds = 1.0
     async with running(endpoint, catalog_database) as pilot:
-        await until(pilot, lambda: standing(pilot) is Standing.NEVER_RUN)
-        await pilot.press("s")
-        await until(pilot, lambda: behind.execute("select from sync_runs").fetchall())
+        await begin(pilot, behind)
         await pilot.press("q")
         await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
         await pilot.press("y")

@@ -18,8 +18,9 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from s3sync_tui.errors import LeaseHeld, S3SyncError
-from s3sync_tui.events import Event, Phase, PhaseProgress, RunFinished, RunStarted
+from s3sync_tui.events import Event, PhaseProgress, RunFinished, RunStarted
 from s3sync_tui.model import RunMode, RunRequest, RunStatus
+from s3sync_tui.phases import Phase
 from s3sync_tui.settings import Settings, load_settings
 from s3sync_tui.tui.runner import Runner
 from tests.integration.test_sync import opened

@@ -27,16 +27,8 @@ from s3sync_tui.events import (
     RunFinished,
     RunStarted,
 )
-from s3sync_tui.model import (
-    MOST_RATES,
-    KeyRange,
-    ObjectPage,
-    Phase,
-    Rows,
-    RunRecord,
-    RunResult,
-    RunStatus,
-)
+from s3sync_tui.model import KeyRange, ObjectPage, Rows, RunRecord, RunResult, RunStatus
+from s3sync_tui.phases import MOST_RATES, Phase
 from tests.support.database import Connection
 from tests.support.supabase_stack import SupabaseStack
 

@@ -13,14 +13,8 @@ from s3sync_tui.insight.check import Check, CheckStatus
 from s3sync_tui.insight.cost import Cost
 from s3sync_tui.insight.growth import Arrivals, Growth, Period, Projection, Rate
 from s3sync_tui.insight.health import Health
-from s3sync_tui.model import (
-    LAST_KEY,
-    Phase,
-    PhaseRecord,
-    RunRecord,
-    RunStats,
-    RunStatus,
-)
+from s3sync_tui.model import LAST_KEY, RunRecord, RunStats, RunStatus
+from s3sync_tui.phases import Phase, PhaseRecord
 from s3sync_tui.tui.state import Standing, State
 
 NOW = datetime(2026, 11, 24, 14, 5, 30, tzinfo=UTC)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from s3sync_tui.engine.pace import FINEST_SECONDS, POINTS, Series
 from s3sync_tui.engine.progress import Progress
 from s3sync_tui.events import PhaseProgress
-from s3sync_tui.model import MOST_RATES, KeyRange, Phase, PhaseRecord
+from s3sync_tui.model import KeyRange
+from s3sync_tui.phases import MOST_RATES, Phase, PhaseRecord
 from tests.support import made_up
 
 

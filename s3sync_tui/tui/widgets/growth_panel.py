@@ -14,6 +14,7 @@ from textual.widgets import Static
 from s3sync_tui.insight.growth import Growth, Period
 from s3sync_tui.tui.figures import safe_lines
 from s3sync_tui.tui.panel_help import PanelHelp, Term
+from s3sync_tui.tui.widgets.growth_chart import GrowthChart
 from s3sync_tui.tui.widgets.growth_figures import GrowthFigures
 from s3sync_tui.tui.widgets.panel import Panel
 
@@ -103,8 +104,9 @@ class GrowthPanel(Panel, can_focus=True):
         self._growth: Growth | None = None
 
     def compose(self) -> ComposeResult:
-        """The figures; the chart is added with the first data."""
+        """The chart and the figures; or why there are none."""
         yield Static("Nothing to show yet.", id="empty")
+        yield GrowthChart()
         yield GrowthFigures()
 
     def on_mount(self) -> None:
@@ -154,14 +156,5 @@ class GrowthPanel(Panel, can_focus=True):
         self.period = periods[max(0, min(len(periods) - 1, place))]
 
     def _draw(self) -> None:
-        # plotext takes a tenth of a second to load: not before the first paint.
-        from s3sync_tui.tui.widgets.growth_chart import GrowthChart
-
-        charts = self.query(GrowthChart)
-        if charts:
-            chart = charts.first()
-        else:
-            chart = GrowthChart()
-            self.mount(chart, before=self.query_one(GrowthFigures))
         if self._growth is not None:
-            chart.show(self._growth, self.period)
+            self.query_one(GrowthChart).show(self._growth, self.period)

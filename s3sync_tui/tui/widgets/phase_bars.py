@@ -9,7 +9,8 @@ from textual.content import Content
 from textual.widget import Widget
 
 from s3sync_tui.events import PhaseProgress
-from s3sync_tui.model import Phase, PhaseRecord, RunRecord
+from s3sync_tui.model import RunRecord
+from s3sync_tui.phases import Phase, PhaseRecord
 from s3sync_tui.tui.figures import (
     bar,
     count,

@@ -9,7 +9,7 @@ from math import ceil
 from textual.content import Content
 from textual.widget import Widget
 
-from s3sync_tui.model import Phase, PhaseRecord
+from s3sync_tui.phases import Phase, PhaseRecord
 from s3sync_tui.tui.figures import (
     count,
     first_that_fits,
