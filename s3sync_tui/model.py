@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from s3sync_tui.phases import Phase, PhaseRecord
 
@@ -93,6 +94,17 @@ class ObjectPage:
     weight_bytes: int
     """About what this page occupies in memory; queues are bounded by it."""
 
+    def until(self, up_to: str) -> ObjectPage:
+        """What this page says of its span as far as ``up_to``. Not for pages with rejected
+        keys: nobody can tell where these are."""
+        return ObjectPage(
+            KeyRange(self.span.after, up_to),
+            self.images.slice(0, bisect_right(self.images.keys, up_to)),
+            [key for key in self.others if key <= up_to],
+            [],
+            self.weight_bytes,
+        )
+
 
 class RunStatus(StrEnum):
     """How a run stands or ended; the values of ``sync_runs.status``."""
@@ -108,6 +120,39 @@ class RunMode(StrEnum):
     """What a run lists."""
 
     FULL = "full"
+    """Everything."""
+    DELTA = "delta"
+    """What may have come since the last run, as far as the order of keys tells."""
+
+
+ModeChoice = Literal["auto", "full", "delta"]
+"""How runs are meant to be; ``auto`` is delta where that will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What lies directly under a prefix, cut at the next ``/``."""
+
+    prefixes: list[str]
+    keys: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """What a full run has learnt of the bucket's order, for the delta runs that follow."""
+
+    fingerprint: str
+    """Of the settings under which that is true."""
+    full_at: datetime
+    """When the last full run that succeeded began, by the database's clock."""
+    depth: int
+    """How many ``/`` below the configured prefix the lanes end."""
+    prefixes: list[str]
+    """The lanes; empty where there is no order to go by."""
+    watermarks: list[str]
+    """For each lane the key after which a delta lists it; empty: from its first key on."""
+    why_full: str
+    """Why ``auto`` stays with full runs, as half a sentence; empty where delta will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +231,12 @@ class RunRecord:
         return [known[phase] for phase in Phase if phase in known]
 
     @property
+    def mode_reason(self) -> str:
+        """Why it was full or delta; empty where nobody recorded it."""
+        stored = self.details.get("mode_reason")
+        return stored if isinstance(stored, str) else ""
+
+    @property
     def failed_ranges(self) -> list[KeyRange]:
         """Those that could not be listed; the first hundred."""
         stored = self.details.get("failed_ranges")
@@ -257,3 +308,5 @@ class RunResult:
     hint: str = ""
     exit_code: int = 0
     phases: Sequence[PhaseRecord] = ()
+    mode_reason: str = ""
+    """Why it was full or delta, as half a sentence."""

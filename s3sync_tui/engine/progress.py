@@ -35,6 +35,7 @@ class Progress:
         self._clock = clock
         self._began = clock()
         self._ranges: Sequence[KeyRange] = ()
+        self._range_widths: list[float] = []
         self._range_shares: list[float] = []
         self._paces = {phase: Pace() for phase in Phase}
 
@@ -59,16 +60,19 @@ class Progress:
     def plan(self, ranges: Sequence[KeyRange]) -> None:
         """These ranges, in key order, will be listed."""
         self._ranges = ranges
+        self._range_widths = [0.0] * len(ranges)
         self._range_shares = [0.0] * len(ranges)
 
     def covered(self, span: KeyRange) -> None:
         """``span`` is listed, or given up."""
         index = bisect_right(self._ranges, span.after, key=lambda r: r.after) - 1
+        whole = self._ranges[index]
+        self._range_widths[index] += _position(whole, span.up_to) - _position(whole, span.after)
         # Keys often share all but their last few characters, and then position says nothing.
         # Who has seen some of a range may take it for half of it: that is never far off.
         before = min(self._range_shares[index], 0.5)
-        position = _position(self._ranges[index], span.up_to)
-        self._range_shares[index] = max(position, (before + 0.5) / 2)
+        width = min(1.0, round(self._range_widths[index], 9))
+        self._range_shares[index] = max(width, (before + 0.5) / 2)
 
     def stats(self) -> RunStats:
         """The figures so far."""
@@ -164,6 +168,8 @@ def _position(span: KeyRange, key: str) -> float:
     """About how far into ``span`` ``key`` is, 0 to 1, as if keys were evenly spread."""
     if key >= span.up_to:
         return 1.0
+    if key <= span.after:
+        return 0.0
     low, high, at = span.after.encode(), span.up_to.encode(), key.encode()
     common = 0
     while common < min(len(low), len(high)) and low[common] == high[common]:

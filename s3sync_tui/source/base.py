@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol, runtime_checkable
 
-from s3sync_tui.model import KeyRange, ObjectPage
+from s3sync_tui.model import KeyRange, Level, ObjectPage
 
 
 class Source(Protocol):
@@ -31,6 +31,13 @@ class Source(Protocol):
         """Keys at which ``span`` may be cut into about ``parts`` ranges worth
         listing at once; empty where one range is best. Used when the catalog
         cannot say."""
+
+    async def level(self, prefix: str) -> Level | None:
+        """What lies directly under ``prefix``; None where that is a long list. Left out
+        is what Postgres cannot store.
+
+        Raises :class:`~s3sync_tui.errors.BucketError`.
+        """
 
     def pages(self, span: KeyRange) -> AsyncIterator[ObjectPage]:
         """The objects of ``span``, in key order. The pages' spans follow on one

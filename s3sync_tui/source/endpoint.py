@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import Callable
@@ -10,11 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from itertools import cycle
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.request import getproxies, proxy_bypass
 
-import httpx
+import aiohttp
+import certifi
+from multidict import CIMultiDictProxy
 from tenacity import (
     AsyncRetrying,
     retry_if_exception_type,
@@ -22,6 +25,7 @@ from tenacity import (
     stop_before_delay,
     wait_random_exponential,
 )
+from yarl import URL
 
 from s3sync_tui import __version__
 from s3sync_tui.errors import BucketMissing, SettingsError
@@ -39,7 +43,8 @@ from s3sync_tui.source.faults import (
     is_slow_down,
     unreachable,
 )
-from s3sync_tui.source.page import ErrorInside, InvalidAnswer, parse_listing
+from s3sync_tui.source.listing import ErrorInside, InvalidAnswer
+from s3sync_tui.source.page import parse_listing
 from s3sync_tui.source.signing import VALID_SECONDS, Signer
 from s3sync_tui.source.throttle import Throttle
 
@@ -47,7 +52,8 @@ _BODY_LIMIT_BYTES = 16 * 1024 * 1024  # 1,000 keys of 1,024 bytes, each byte as 
 _ATTEMPTS = 8
 _LONGEST_WAIT_SECONDS = 20
 _QUICK_ATTEMPTS = 4
-_POOL_CONNECTIONS = 4
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
+_READ_BYTES = 1024 * 1024  # a page in one piece, mostly
 _QUICK_SECONDS = 5
 
 Parameters = dict[str, str | int]
@@ -81,22 +87,9 @@ class Endpoint:
         self._retry_base_seconds = retry_base_seconds
         self._throttle = Throttle(concurrency)
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="s3-source")
-        trust = _trust(ca_bundle)
-        # For every request httpcore looks at all connections of its pool: many small pools
-        # make that cheap (32 connections in eight pools: half the time for a page).
-        self._clients = [
-            httpx.AsyncClient(
-                verify=trust,
-                # The throttle is the one place to queue in, so the pool has no timeout.
-                timeout=httpx.Timeout(30, connect=5, pool=None),
-                limits=httpx.Limits(
-                    max_connections=_POOL_CONNECTIONS, max_keepalive_connections=_POOL_CONNECTIONS
-                ),
-                headers={"User-Agent": f"s3sync-tui/{__version__}", "Accept-Encoding": "identity"},
-            )
-            for _ in range(-(-concurrency // _POOL_CONNECTIONS))
-        ]
-        self._turns = cycle(self._clients)
+        self._trust = _trust(ca_bundle)
+        self._session: aiohttp.ClientSession | None = None
+        self._proxies: dict[str, str | None] = {}
 
     @property
     def region(self) -> str | None:
@@ -106,8 +99,9 @@ class Endpoint:
 
     async def close(self) -> None:
         """Release connections and threads."""
-        for client in self._clients:
-            await client.aclose()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def move(self, region: str) -> None:
@@ -141,7 +135,7 @@ class Endpoint:
         *,
         quick: bool = False,
     ) -> _T:
-        """One LIST, asked until ``read`` takes the answer; ``read`` runs in a thread.
+        """One LIST, asked until ``read`` takes the answer.
 
         Raises :class:`~s3sync_tui.errors.BucketError`.
         """
@@ -157,7 +151,7 @@ class Endpoint:
             raise self._given_up(retrying, error) from error
 
     def sign(self, parameters: Parameters) -> Signed:
-        """Blocks: for use within ``read``, which has a thread."""
+        """May block: for use within ``read``, which is in a thread where that can be."""
         return Signed(self._signer.sign("list_objects_v2", **parameters), time.monotonic())
 
     async def _with_credentials(
@@ -178,7 +172,7 @@ class Endpoint:
     ) -> _T:
         async with self._throttle:
             if signed is None or not signed.is_fresh:
-                signed = await self._in_thread(self.sign, parameters)
+                signed = await self._quickly(self.sign, parameters)
             self.list_requests += 1
             answer = await self._fetch("GET", signed.url)
             if is_slow_down(answer):
@@ -186,7 +180,7 @@ class Endpoint:
         if answer.status != 200:
             raise fault_of(answer, self._signer.place)
         try:
-            result = await self._in_thread(read, answer.body)
+            result = await self._quickly(read, answer.body)
         except ErrorInside as error:
             if error.code in SLOW_DOWN:
                 self._throttle.slow_down()
@@ -208,27 +202,58 @@ class Endpoint:
         return fault
 
     async def _fetch(self, method: str, url: str) -> Answer:
-        body = bytearray()
+        asked = time.time()
         try:
-            asked = time.time()
-            async with next(self._turns).stream(method, url) as response:
-                self._read_clock(response, (asked + time.time()) / 2)
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > _BODY_LIMIT_BYTES:
-                        raise InvalidAnswer("more than 16 MiB for one page")
-        except httpx.RequestError as error:
+            async with self._connected().request(
+                # Encoded already: what is signed must be sent as it is.
+                method,
+                URL(url, encoded=True),
+                allow_redirects=False,
+                proxy=self._proxy(url),
+            ) as response:
+                self._read_clock(response.headers, (asked + time.time()) / 2)
+                body = await _read(response)
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise Transient(describe_transport(error)) from error
-        return Answer(response.status_code, response.headers, bytes(body))
+        return Answer(response.status, response.headers, body)
 
-    def _read_clock(self, response: httpx.Response, now: float) -> None:
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:  # it belongs to the loop that asks first
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0,  # the throttle is the one place to queue in
+                    ssl=self._trust,
+                ),
+                timeout=_TIMEOUT,
+                headers={"User-Agent": f"s3sync-tui/{__version__}", "Accept-Encoding": "identity"},
+                read_bufsize=_READ_BYTES,
+            )
+        return self._session
+
+    def _proxy(self, url: str) -> str | None:
+        # Not by aiohttp's trust_env: that reads ~/.netrc for each request, and would send what
+        # it finds there beside our signature.
+        scheme, _, rest = url.partition("://")
+        host = rest.partition("/")[0]
+        if host not in self._proxies:
+            self._proxies[host] = None if proxy_bypass(host) else getproxies().get(scheme)
+        return self._proxies[host]
+
+    def _read_clock(self, headers: CIMultiDictProxy[str], now: float) -> None:
         with suppress(ValueError):  # no date, or none that can be read
-            there = parsedate_to_datetime(response.headers.get("Date", ""))
+            there = parsedate_to_datetime(headers.get("Date", ""))
             # Cut to the second, so half a second later on average.
             self.clock_offset_seconds = there.timestamp() + 0.5 - now
 
+    async def _quickly(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        """For what takes a millisecond or two: there and then, for the way to a thread and back
+        costs as much again. Where it signs, and that may wait for the network, in a thread."""
+        if self._signer.may_wait:
+            return await self._in_thread(work, *arguments)
+        return work(*arguments)
+
     async def _in_thread(self, blocking: Callable[..., _T], *arguments: Any) -> _T:
-        """For boto3 and for parsing: two threads, as many as can be of use."""
+        """For credentials: they come over the network."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, blocking, *arguments)
 
@@ -252,11 +277,24 @@ class Endpoint:
         return explain(self._signer.place, attempts, error)
 
 
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    pieces = []
+    size = 0
+    async for piece in response.content.iter_any():
+        pieces.append(piece)
+        size += len(piece)
+        if size > _BODY_LIMIT_BYTES:
+            raise InvalidAnswer("more than 16 MiB for one page")
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
 def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
-    if ca_bundle is None:
-        return httpx.create_ssl_context()
+    # The variables are OpenSSL's own; a list of authorities is on every machine by certifi.
+    default = (
+        None if "SSL_CERT_FILE" in os.environ or "SSL_CERT_DIR" in os.environ else certifi.where()
+    )
     try:
-        return ssl.create_default_context(cafile=ca_bundle)
+        return ssl.create_default_context(cafile=ca_bundle or default)
     except OSError as error:  # ssl.SSLError is one
         raise SettingsError(
             f"The CA bundle {ca_bundle} cannot be used: {error.strerror or error}.",

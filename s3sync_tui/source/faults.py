@@ -5,11 +5,12 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import httpx
-from lxml import etree
+import aiohttp
 
 from s3sync_tui.errors import (
     BucketDenied,
@@ -100,7 +101,8 @@ class Answer:
     """What came back over HTTP."""
 
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
+    """By names in any case."""
     body: bytes
 
 
@@ -154,14 +156,18 @@ def incomplete(place: Place, attempts: int, last: BaseException) -> BucketUnreac
     )
 
 
-def describe_transport(error: httpx.HTTPError) -> str:
+def describe_transport(error: aiohttp.ClientError | TimeoutError) -> str:
     """A connection's failure in a few words; never the URL, which is signed."""
-    if isinstance(error, httpx.ConnectTimeout):
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "no connection within 5 seconds"
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, httpx.ConnectError):
-        return f"no connection: {_SECRET.sub('…', str(error))}"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return f"no connection: {_SECRET.sub('…', str(error.__cause__ or error))} (SSL)"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        number = error.errno or 0  # those of name resolution are negative, or have a text
+        reason = os.strerror(number) if number > 0 else error.strerror or "no address"
+        return f"no connection: {reason}"
     return f"the connection broke ({type(error).__name__})"
 
 
@@ -200,6 +206,8 @@ def _quoted(message: str) -> str:
 
 def _error_document(body: bytes) -> dict[str, str]:
     """The fields of an ``<Error>``; empty for anything else (a proxy's page, nothing)."""
+    from lxml import etree  # for most runs no error ever comes
+
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(body, parser)

@@ -8,15 +8,17 @@ from functools import partial
 from pathlib import Path
 
 from s3sync_tui.errors import BucketError
-from s3sync_tui.model import KeyRange, ObjectPage, Rows
+from s3sync_tui.model import KeyRange, Level, ObjectPage, Rows
+from s3sync_tui.source.cuts import folder_cuts
 from s3sync_tui.source.endpoint import Endpoint, Parameters, Signed
 from s3sync_tui.source.faults import Elsewhere
-from s3sync_tui.source.page import build_page, is_storable, parse_listing, sort_key
-from s3sync_tui.source.ranges import prefix_cuts
+from s3sync_tui.source.listing import is_storable, sort_key
+from s3sync_tui.source.page import build_page, parse_listing
 from s3sync_tui.source.selection import Selection
 from s3sync_tui.source.signing import AddressingStyle, Signer
 
 _DEEPEST = 4
+_LEVEL_PAGES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,7 @@ class S3Source:
         await self._endpoint.close()
 
     async def split_points(self, span: KeyRange, parts: int) -> list[str]:
-        """The common prefixes in ``span``, thinned to ``parts - 1``; for a flat
-        bucket, letters and digits; none where one page holds everything.
+        """The common prefixes in ``span``, thinned to ``parts - 1``; none in a flat bucket.
 
         One request, and one more for each level that has but one prefix.
         """
@@ -127,11 +128,26 @@ class S3Source:
             request = self._first_request(span, prefix) | {"Delimiter": "/"}
             listing = await self._endpoint.list(request, parse_listing)
             prefixes = [found for found in listing.common_prefixes if is_storable(found)]
-            truncated = listing.next_token is not None
-            if truncated or listing.keys or len(prefixes) != 1:
+            if listing.next_token is not None or listing.keys or len(prefixes) != 1:
                 break
             prefix = prefixes[0]
-        return prefix_cuts(prefix, prefixes, span, parts, truncated=truncated)
+        return folder_cuts(prefixes, span, parts)
+
+    async def level(self, prefix: str) -> Level | None:
+        """What lies directly under ``prefix``; None where it fills ten pages.
+
+        Raises :class:`~s3sync_tui.errors.BucketError`.
+        """
+        level = Level([], [])
+        request = self._first_request(KeyRange(), prefix) | {"Delimiter": "/"}
+        for _ in range(_LEVEL_PAGES):
+            listing = await self._endpoint.list(request, parse_listing)
+            level.prefixes.extend(filter(is_storable, listing.common_prefixes))
+            level.keys.extend(filter(is_storable, listing.keys))
+            if listing.next_token is None:
+                return level
+            request = {**request, "ContinuationToken": listing.next_token}
+        return None
 
     async def pages(self, span: KeyRange) -> AsyncGenerator[ObjectPage, None]:
         """The objects of ``span`` in key order; the pages' spans together are
@@ -161,8 +177,7 @@ class S3Source:
         return request
 
     def _read(self, step: _Step, body: bytes) -> tuple[ObjectPage | None, _Step | None]:
-        """The answer's page and the next step, signed already: both are a thread's
-        work, and one hop per page is enough."""
+        """The answer's page and the next step, signed already."""
         listing = parse_listing(body)
         listing.check(after=step.listed, prefix=self.prefix, tokens=step.tokens)
         keys, token = listing.keys, listing.next_token

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,14 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 from listing_stub import CameraKeys, HashedKeys, ListingStub
 
 from s3sync_tui.errors import BucketDenied, BucketError, BucketUnreachable
-from s3sync_tui.model import KeyRange, ObjectPage, Rows
-from s3sync_tui.source.ranges import list_in_parallel
+from s3sync_tui.model import KeyRange, Level, ObjectPage, Rows
+from s3sync_tui.source.ranges import (
+    CUTS_AT_FIRST,
+    CUTS_PER_PAGE,
+    LIKELY_AT_FIRST,
+    LIKELY_PER_PAGE,
+    list_in_parallel,
+)
 from s3sync_tui.source.s3 import S3Source
 from s3sync_tui.source.selection import Selection
 
@@ -49,6 +56,9 @@ class ListSource:
     async def close(self) -> None: ...
     async def split_points(self, span: KeyRange, parts: int) -> list[str]:
         return []
+
+    async def level(self, prefix: str) -> Level | None:
+        return None
 
     async def pages(self, span: KeyRange) -> AsyncIterator[ObjectPage]:
         after = span.after
@@ -165,12 +175,12 @@ def test_every_key_is_listed_exactly_once_however_the_ranges_are_cut(
 
 
 async def test_cuts_from_the_bucket_list_it_whole() -> None:
-    for keys in (CameraKeys(20_000), HashedKeys(20_000)):
+    for keys, parts in ((CameraKeys(20_000), 6), (HashedKeys(20_000), 1)):
         stub, listed = ListingStub(keys), Listed()
         endpoint = f"http://127.0.0.1:{await stub.start()}"
         source = S3Source("stub-bucket", endpoint=endpoint, concurrency=4)
         spans = KeyRange().split(await source.split_points(KeyRange(), 6))
-        assert len(spans) == 6
+        assert len(spans) == parts
         await list_in_parallel(
             source, spans, concurrency=4, deliver=listed.deliver, failed=listed.failed
         )
@@ -178,6 +188,66 @@ async def test_cuts_from_the_bucket_list_it_whole() -> None:
         assert listed.covered() == [KeyRange()]
         await source.close()
         await stub.close()
+
+
+# Keys as cameras, clocks and hashes write them, with gaps and folders, and as nobody would.
+NAME = st.one_of(
+    st.text("ab/é\ue000😀", min_size=1, max_size=6),
+    st.integers(0, 10**6).map(lambda n: f"cam-{n % 3}/{n // 3:06}"),
+    st.integers(0, 10**9).map(lambda n: f"2026{n:09}"),
+    st.uuids(version=4).map(str),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    names=st.sets(NAME, max_size=300),
+    run=st.integers(0, 300),
+    cuts=st.lists(NAME, max_size=6),
+    concurrency=st.integers(1, 40),
+)
+def test_who_has_nothing_to_do_takes_over_and_every_key_still_comes_once(
+    bench: Bench, names: set[str], run: int, cuts: list[str], concurrency: int
+) -> None:
+    keys = sorted({f"{name}.jpg" for name in names} | {f"run/{i:05}.jpg" for i in range(run)})
+    bench.stub.keys, bench.stub.slowdown_rate, bench.source.prefix = keys, 0, ""
+    before, listed, spans = bench.source.list_requests, Listed(), KeyRange().split(cuts)
+    bench.runner.run(
+        list_in_parallel(
+            bench.source,
+            spans,
+            concurrency=concurrency,
+            deliver=listed.deliver,
+            failed=listed.failed,
+        )
+    )
+    assert sorted(listed.keys) == keys
+    assert listed.covered() == [KeyRange()]
+    pages = len(keys) // 3
+    asked = bench.source.list_requests - before
+    # One for the end of each range; and cuts, each of which makes one range more.
+    assert asked - pages <= len(spans) + CUTS_AT_FIRST + 1 + CUTS_PER_PAGE * (
+        LIKELY_AT_FIRST + LIKELY_PER_PAGE * asked
+    )
+
+
+@pytest.mark.parametrize("keys", [CameraKeys(60_000), HashedKeys(60_000)])
+async def test_a_bucket_that_nothing_is_known_of_is_soon_listed_by_many(
+    keys: Sequence[str],
+) -> None:
+    stub, listed = ListingStub(keys, latency_seconds=0.02), Listed()
+    endpoint = f"http://127.0.0.1:{await stub.start()}"
+    source = S3Source("stub-bucket", endpoint=endpoint, concurrency=16, page_size=100)
+    await list_in_parallel(
+        source, [KeyRange()], concurrency=16, deliver=listed.deliver, failed=listed.failed
+    )
+    assert sorted(listed.keys) == list(keys)
+    # In the order in which they came: had one listed all, these would follow on one another.
+    neighbours = sum(a.span.up_to == b.span.after for a, b in pairwise(listed.pages))
+    assert neighbours < len(listed.pages) / 2
+    assert source.list_requests <= 1.2 * len(keys) / 100
+    await source.close()
+    await stub.close()
 
 
 async def test_a_bucket_of_moto_is_listed_in_parallel() -> None:

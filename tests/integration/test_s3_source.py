@@ -533,7 +533,7 @@ FOLDERS = [f"cam-{c:02}/{i}.jpg" for c in range(8) for i in range(3)]
             2,
         ),
         ([f"{i:02}.jpg" for i in range(9)], KeyRange(), 8, [], 1),
-        ([f"{i:02}.jpg" for i in range(90)], KeyRange(), 3, ["K", "f"], 1),
+        ([f"{i:02}.jpg" for i in range(90)], KeyRange(), 3, [], 1),
         (["a\0/x", "b/x", "c/x"], KeyRange(), 9, ["b/", "c/"], 1),
         ([], KeyRange(), 8, [], 1),
     ],

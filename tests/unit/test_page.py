@@ -10,14 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3sync_tui.model import KeyRange
-from s3sync_tui.source.page import (
-    ErrorInside,
-    InvalidAnswer,
-    Listing,
-    build_page,
-    parse_listing,
-    printable,
-)
+from s3sync_tui.source.listing import ErrorInside, InvalidAnswer, Listing, printable
+from s3sync_tui.source.page import build_page, parse_listing
 from s3sync_tui.source.selection import Selection
 
 AWS = "http://s3.amazonaws.com/doc/2006-03-01/"

@@ -1,0 +1,15 @@
+"""Where to cut a key range that nothing is known of: at the folders that one listing shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from s3sync_tui.model import KeyRange
+
+
+def folder_cuts(folders: Sequence[str], span: KeyRange, parts: int) -> list[str]:
+    """``folders`` inside ``span``, thinned to ``parts - 1``."""
+    inside = [cut for cut in folders if span.after < cut < span.up_to]
+    if len(inside) < parts:
+        return inside
+    return [inside[(i + 1) * len(inside) // parts] for i in range(parts - 1)]

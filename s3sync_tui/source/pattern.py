@@ -1,0 +1,66 @@
+"""A listing as AWS writes it, read by one pattern: a third of the time that lxml takes.
+
+What is not written so, to the letter, is left to :mod:`s3sync_tui.source.document`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from s3sync_tui.source.listing import Listing, decoded
+
+# Elements as S3 orders them (API reference, "ListObjectsV2", response syntax; owner and restore
+# status are sent only to who asks). MinIO and R2 write the same, R2 with plain quotes, MinIO
+# with numbered ones. Possessive: where it does not match it gives up at once.
+_OBJECT = re.compile(
+    r"<Contents><Key>([^<&\0- ]++)</Key><LastModified>([^<&\0- ]++)</LastModified>"
+    r"<ETag>(?:&quot;|&#34;|\")([^<&\"\0- ]*+)(?:&quot;|&#34;|\")</ETag>"
+    r"(?:<ChecksumAlgorithm>[^<]*+</ChecksumAlgorithm>)*+"
+    r"(?:<ChecksumType>[^<]*+</ChecksumType>)?+"
+    r"<Size>([0-9]{1,18}+)</Size>"
+    r"(?:<StorageClass>[^<]*+</StorageClass>)?+</Contents>"
+)
+_ENVELOPE = re.compile(
+    r'(?:<\?xml version="1\.0" encoding="UTF-8"\?>\s*+)?+'
+    r"<ListBucketResult(?: xmlns=\"[^\"<>]*+\")?+>"
+    r"((?:<(?:Name|Prefix|StartAfter|ContinuationToken|NextContinuationToken|KeyCount|MaxKeys"
+    r"|EncodingType|IsTruncated)(?:/>|>[^<&\0-\x1f]*+</[A-Za-z]++>))*+)"
+    r"</ListBucketResult>\s*+"
+)
+_FIELD = re.compile(r"<([A-Za-z]++)>([^<]*+)</([A-Za-z]++)>")
+
+
+def read_pattern(body: bytes) -> Listing | None:
+    """The listing in ``body``; None unless every byte of it is accounted for."""
+    try:
+        text = body.decode("ascii")
+    except UnicodeDecodeError:  # keys not encoded as asked
+        return None
+    # What lies before, between and behind the objects, and four columns after each.
+    parts = _OBJECT.split(text)
+    envelope = _ENVELOPE.fullmatch(parts[0] + parts[-1]) if len(parts) > 1 else None
+    fields = _fields(envelope[1]) if envelope and not any(parts[5:-1:5]) else None
+    if fields is None or fields.get("EncodingType") != "url":
+        return None
+    token = fields.get("NextContinuationToken", "")
+    if fields.get("IsTruncated") != ("true" if token else "false"):
+        return None
+    keys, all_storable = decoded(parts[1::5])
+    return Listing(
+        keys,
+        parts[3::5],
+        list(map(int, parts[4::5])),
+        parts[2::5],
+        [],
+        token or None,
+        all_storable,
+        len(body),
+    )
+
+
+def _fields(elements: str) -> dict[str, str] | None:
+    found = _FIELD.findall(elements)
+    if any(opened != closed for opened, _, closed in found):
+        return None
+    fields = {name: value for name, value, _ in found}
+    return fields if len(fields) == len(found) else None
