@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint screenshots format clean
+.PHONY: demo test lint bench screenshots format clean
 
 ## See it work: a demo bucket and a Postgres on this machine.
 demo: $(VENV)/.demo
@@ -20,6 +20,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+## All measurements against the goals and other tools, into bench/RESULTS.md: 20 minutes.
+bench: $(VENV)/.bench
+	$(BIN)/python bench/run.py
 
 ## The pictures in screenshots/, of the real dashboard on the demo.
 screenshots: $(VENV)/.screenshots
@@ -44,6 +48,10 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml
 
 $(VENV)/.screenshots: $(BIN)/python pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[demo]' --group screenshots
+	@touch $@
+
+$(VENV)/.bench: $(BIN)/python pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[demo]' --group bench
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml

@@ -8,9 +8,6 @@ terminal's driver hands them in; a key counts from the moment it was due, also w
 thread was kept from running, to the end of the paint that shows it: the first update of
 the screen that covers the widget concerned once its state is the new one, rendered to the
 bytes a terminal would get. Textual itself paints at most every 17 ms.
-
-``--engine loop`` runs the sync in the screen's own event loop, as the app did at first;
-``--engine app`` as the app does.
 """
 
 from __future__ import annotations
@@ -20,19 +17,17 @@ import asyncio
 import os
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from listing_stub import CameraKeys, ListingStub
+from layouts import PER_HOUR
+from measuring import Plan, stub
 from rich.console import RenderableType
 from textual import events
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
@@ -45,7 +40,7 @@ from textual.widgets import HelpPanel, Input
 from s3sync_tui.catalog.embedded import EmbeddedPostgres
 from s3sync_tui.connect import make_source, open_catalog, sync_options
 from s3sync_tui.engine.sync import sync
-from s3sync_tui.events import Event, RunFinished, Sink
+from s3sync_tui.events import Event, RunFinished
 from s3sync_tui.model import RunResult
 from s3sync_tui.settings import Settings, load_settings
 from s3sync_tui.tui.app import S3SyncApp
@@ -97,18 +92,6 @@ class MeasuredApp(S3SyncApp):
         self.began.set()
         if isinstance(event, RunFinished):
             self.result = event.result
-
-
-class InTheLoop(Runner):
-    """The engine in the screen's own event loop, where it was at first."""
-
-    async def prepare(self) -> None:
-        """Nothing to do."""
-
-    async def run(self, sink: Sink) -> RunResult:
-        """One sync, here."""
-        async with make_source(self._settings) as source, open_catalog(self._settings) as catalog:
-            return await sync(source, catalog, sync_options(self._settings, dry_run=False), sink)
 
 
 def _regions(update: CompositorUpdate) -> list[Region]:
@@ -256,11 +239,12 @@ async def measure(
         return fingers.took, app.result
 
 
-def a_setting(data: Path, port: int, table: str, prefix: str = "") -> Settings:
+def a_setting(data: Path, endpoint: str, table: str, prefix: str = "") -> Settings:
     """The embedded catalog, and the stub."""
     flags = {
         "bucket": "stub-bucket",
-        "endpoint": f"http://127.0.0.1:{port}",
+        "endpoint": endpoint,
+        "mode": "full",
         "data_dir": str(data),
         "table": table,
         "prefix": prefix,
@@ -269,44 +253,12 @@ def a_setting(data: Path, port: int, table: str, prefix: str = "") -> Settings:
     return given.settings
 
 
-async def fill(data: Path, port: int, table: str) -> None:
+async def fill(data: Path, endpoint: str, table: str, hours: list[str]) -> None:
     """Some history, and a hundredth of the images."""
-    for hour in range(8):
-        settings = a_setting(data, port, table, prefix=f"cam-00/2026/01/01/0{hour}/")
+    for hour in hours:
+        settings = a_setting(data, endpoint, table, prefix=f"cam-00/{hour}/")
         async with make_source(settings) as source, open_catalog(settings) as catalog:
             await sync(source, catalog, sync_options(settings, dry_run=False), lambda _: None)
-
-
-def serve(keys: int) -> None:
-    """The stub, whose images came in over the last days, an hour of them with each hour."""
-    os.nice(10)  # it stands for another machine
-    layout = CameraKeys(keys)
-    stub = ListingStub(layout, rendered=True)
-    assert stub._rendered is not None
-    hours = layout._per_camera // layout.per_hour
-    begin = datetime.now(UTC) - timedelta(hours=hours + 1)
-    for place, text in enumerate(stub._rendered):
-        hour = place % layout._per_camera // layout.per_hour
-        at = (begin + timedelta(hours=hour)).strftime("%Y-%m-%dT%H:00:00.000Z")
-        stub._rendered[place] = text.replace("2026-01-01T00:00:00.000Z", at)
-
-    async def run() -> None:
-        print(await stub.start(), flush=True)
-        await asyncio.Event().wait()
-
-    asyncio.run(run())
-
-
-@contextmanager
-def served(keys: int) -> Iterator[int]:
-    """The stub in a process of its own; gives its port."""
-    command = [sys.executable, __file__, "--serve", f"--keys={keys}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as stub:
-        assert stub.stdout is not None
-        try:
-            yield int(stub.stdout.readline())
-        finally:
-            stub.kill()
 
 
 def report(took: list[tuple[float, str]]) -> str:
@@ -326,33 +278,29 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--size", default="160x50")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--engine", choices=["app", "loop"], default="app")
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.serve:
-        serve(arguments.keys)
-        return
     os.environ |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
     width, height = map(int, arguments.size.split("x"))
-    kind = InTheLoop if arguments.engine == "loop" else Runner
     took: list[tuple[float, str]] = []
-    with (
-        tempfile.TemporaryDirectory(prefix="s3sync-bench-") as directory,
-        EmbeddedPostgres(Path(directory) / "data"),
-        served(arguments.keys) as port,
-    ):
+    with tempfile.TemporaryDirectory(prefix="s3sync-bench-") as directory:
         data = Path(directory) / "data"
-        for number in range(arguments.rounds):
-            table = f"round_{number}"
-            asyncio.run(fill(data, port, table))
-            settings = a_setting(data, port, table)
-            some, result = asyncio.run(measure(settings, kind(settings), (width, height), number))
-            took += some
-            stats = result.stats
-            speed = stats.total / stats.duration_seconds
-            print(f"{result.status}: {stats.total:,} keys, {stats.duration_seconds:.1f} s, "
-                  f"{speed:,.0f}/s  {report(some)}", flush=True)  # fmt: skip
-    print(f"{arguments.engine} at {arguments.size}: {report(took)}")
+        plan = Plan(arguments.keys, arguments.keys, arguments.rounds, Path(directory))
+        first = plan.end - timedelta(hours=arguments.keys / PER_HOUR)
+        hours = [f"{first + timedelta(hours=n):%Y/%m/%d/%H}" for n in range(1, 9)]
+        with EmbeddedPostgres(data), stub(plan, plan.keys, cameras=10) as bucket:
+            os.setpriority(os.PRIO_PROCESS, bucket.process, 10)  # it stands for another machine
+            for number in range(plan.rounds):
+                table = f"round_{number}"
+                asyncio.run(fill(data, bucket.endpoint, table, hours))
+                settings = a_setting(data, bucket.endpoint, table)
+                runner = Runner(settings)
+                some, result = asyncio.run(measure(settings, runner, (width, height), number))
+                took += some
+                stats = result.stats
+                speed = stats.total / stats.duration_seconds
+                print(f"{result.status}: {stats.total:,} keys, {stats.duration_seconds:.1f} s, "
+                      f"{speed:,.0f}/s  {report(some)}", flush=True)  # fmt: skip
+    print(f"{arguments.size}: {report(took)}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""An S3 that can only list: millions of made-up keys, in next to no memory.
+"""An S3 that can only list, for tests: any keys, and a script of faults.
 
-    python bench/listing_stub.py --keys 2000000 --layout camera --port 0
+    python bench/listing_stub.py --keys 30000 --latency-ms 300
 
-prints its port on the first line. Keys are computed from their index when they
-are asked for. Importable too: tests give :class:`ListingStub` a list of keys and
-a script of faults.
+prints its port on the first line. Importable too: tests give :class:`ListingStub` a list of
+keys, or one whose keys are computed when they are asked for. For speed: :mod:`fast_stub`.
 """
 
 from __future__ import annotations
@@ -101,12 +100,8 @@ class ListingStub:
         latency_seconds: float = 0.0,
         slowdown_rate: float = 0.0,
         script: Script | None = None,
-        rendered: bool = False,
     ) -> None:
-        """``rendered`` makes every object's XML at once, 300 bytes each, so that pages
-        cost next to nothing."""
         self.keys = keys
-        self._rendered = [_object(key, _encoded) for key in keys] if rendered else None
         self.latency_seconds = latency_seconds
         self.slowdown_rate = slowdown_rate
         self.script = script
@@ -149,10 +144,6 @@ class ListingStub:
                 bisect_left(self.keys, prefix),
                 bisect_right(self.keys, query.get("start-after", "")),
             )
-        if not delimiter and self._rendered is not None:
-            last = min(end, at + limit)
-            objects = "".join(self._rendered[at:last])
-            return _document(objects, "", last - at, f"at-{last}" if last < end else None)
         if delimiter:
             keys, folders, at = self._folded(prefix, delimiter, at, end, limit)
         else:
@@ -195,7 +186,17 @@ def listing_body(
     prefixes = "".join(
         f"<CommonPrefixes><Prefix>{write(f)}</Prefix></CommonPrefixes>" for f in folders
     )
-    return _document(objects, prefixes, len(keys) + len(folders), token, encoded=encoded)
+    more = (
+        f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"
+        if token
+        else "<IsTruncated>false</IsTruncated>"
+    )
+    return (
+        f'{_HEAD}<ListBucketResult xmlns="{_NAMESPACE}"><Name>stub</Name><Prefix></Prefix>{more}'
+        f"<KeyCount>{len(keys) + len(folders)}</KeyCount><MaxKeys>1000</MaxKeys>"
+        f"{'<EncodingType>url</EncodingType>' if encoded else ''}"
+        f"{objects}{prefixes}</ListBucketResult>"
+    ).encode()
 
 
 def _object(key: str, write: Callable[[str], str]) -> str:
@@ -205,22 +206,6 @@ def _object(key: str, write: Callable[[str], str]) -> str:
         "<Size>123456</Size>"
         "<StorageClass>STANDARD</StorageClass></Contents>"
     )
-
-
-def _document(
-    objects: str, prefixes: str, count: int, token: str | None, *, encoded: bool = True
-) -> bytes:
-    more = (
-        f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"
-        if token
-        else "<IsTruncated>false</IsTruncated>"
-    )
-    return (
-        f'{_HEAD}<ListBucketResult xmlns="{_NAMESPACE}"><Name>stub</Name><Prefix></Prefix>{more}'
-        f"<KeyCount>{count}</KeyCount><MaxKeys>1000</MaxKeys>"
-        f"{'<EncodingType>url</EncodingType>' if encoded else ''}"
-        f"{objects}{prefixes}</ListBucketResult>"
-    ).encode()
 
 
 def error_reply(status: int, code: str, message: str = "", **headers: str) -> Reply:
@@ -293,7 +278,6 @@ async def _serve(arguments: argparse.Namespace) -> None:
         LAYOUTS[arguments.layout](arguments.keys),
         latency_seconds=arguments.latency_ms / 1000,
         slowdown_rate=arguments.slowdown_rate,
-        rendered=arguments.rendered,
     )
     print(await stub.start(arguments.port), flush=True)
     await asyncio.Event().wait()
@@ -307,7 +291,6 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency-ms", type=float, default=0)
     parser.add_argument("--slowdown-rate", type=float, default=0)
-    parser.add_argument("--rendered", action="store_true")
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(parser.parse_args()))
 
