@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from s3sync_tui.catalog.facts import CountFacts, GrowthFacts, HealthFacts, RunHistory
 from s3sync_tui.model import (
     CatalogSummary,
     Difference,
     KeyRange,
+    Lanes,
     ObjectPage,
     RangeDigest,
     Rows,
@@ -20,6 +20,9 @@ from s3sync_tui.model import (
     RunTicket,
 )
 from s3sync_tui.phases import PhaseRecord
+
+if TYPE_CHECKING:
+    from s3sync_tui.catalog.facts import CountFacts, GrowthFacts, HealthFacts, RunHistory
 
 
 class Catalog(Protocol):
@@ -66,15 +69,22 @@ class Catalog(Protocol):
         Raises :class:`~s3sync_tui.errors.LeaseLost`.
         """
 
-    async def finish_run(self, run_id: int, result: RunResult) -> RunStats:
+    async def finish_run(
+        self, run_id: int, result: RunResult, lanes: Lanes | None = None
+    ) -> RunStats:
         """Write the final state and give the lease back; returns the figures as
         the database counted them (a cancelled run may have committed a batch
         whose answer it did not wait for). Batches under way are waited for, later
-        ones refused.
+        ones refused. Of a run that succeeded, ``lanes`` are kept for the next, all or
+        nothing.
 
         Raises :class:`~s3sync_tui.errors.LeaseLost` where another run has taken
         over, unless ``result`` says so itself (``interrupted``).
         """
+
+    async def lanes(self, bucket: str, prefix: str) -> Lanes | None:
+        """What the last run that succeeded has kept; None where there is none, or the
+        table has been emptied since."""
 
     async def split_points(self, span: KeyRange, parts: int) -> list[str]:
         """Keys that cut ``span`` into about ``parts`` ranges of equal rows,
@@ -95,8 +105,11 @@ class Catalog(Protocol):
         Raises :class:`~s3sync_tui.errors.LeaseLost`.
         """
 
-    async def insert_batch(self, run_id: int, batch: int, rows: Rows) -> int:
-        """Insert the rows that are not there yet; returns how many were.
+    async def insert_batch(
+        self, run_id: int, batch: int, rows: Rows, *, fresh: bool = False
+    ) -> int:
+        """Insert the rows that are not there yet; returns how many were. ``fresh`` says
+        that none was there a moment ago, which is quicker, and exact where it is wrong.
 
         ``batch`` is unique within the run: a repeated call with the same number
         (after an answer was lost) changes nothing and returns the first result.

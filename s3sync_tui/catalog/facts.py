@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
+from s3sync_tui.catalog.moments import moment
 from s3sync_tui.model import RunRecord, RunStats, RunStatus
 
 _T = TypeVar("_T")
@@ -220,11 +221,6 @@ def read_health(row: Mapping[str, Any]) -> HealthFacts:
             last_hint=runs["last_hint"] or "",
         ),
     )
-
-
-def moment(value: datetime | str) -> datetime:
-    """JSON carries times as ISO 8601."""
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
 
 
 def _of(kind: type[_T], row: Mapping[str, Any], **made: Any) -> _T:

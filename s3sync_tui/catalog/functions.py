@@ -8,28 +8,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from s3sync_tui.catalog.base import Catalog
-from s3sync_tui.catalog.facts import (
-    CountFacts,
-    GrowthFacts,
-    HealthFacts,
-    RunHistory,
-    moment,
-    read_growth,
-    read_health,
-    read_history,
-)
+from s3sync_tui.catalog.moments import moment
 from s3sync_tui.catalog.schema import check_schema
 from s3sync_tui.errors import LeaseHeld, LeaseLost
 from s3sync_tui.model import (
     CatalogSummary,
     Difference,
     KeyRange,
+    Lanes,
     ObjectPage,
     RangeDigest,
     Rows,
@@ -39,6 +31,9 @@ from s3sync_tui.model import (
     RunTicket,
 )
 from s3sync_tui.phases import PhaseRecord
+
+if TYPE_CHECKING:  # a sync needs none of them, and fifteen dataclasses take 12 ms to make
+    from s3sync_tui.catalog.facts import CountFacts, GrowthFacts, HealthFacts, RunHistory
 
 LEASE_LOST = "S3S01"
 """SQLSTATE of a write whose run no longer holds the lease."""
@@ -135,7 +130,9 @@ class FunctionCatalog(Catalog):
         if not held:
             raise lease_lost()
 
-    async def finish_run(self, run_id: int, result: RunResult) -> RunStats:
+    async def finish_run(
+        self, run_id: int, result: RunResult, lanes: Lanes | None = None
+    ) -> RunStats:
         stats = result.stats
         row = await self._call(
             "s3sync_finish_run",
@@ -154,11 +151,21 @@ class FunctionCatalog(Catalog):
                     "gone_sample": result.gone_sample,
                     "rejected_sample": result.rejected_sample,
                     "phases": [phase.document() for phase in result.phases],
+                    "mode_reason": result.mode_reason,
+                },
+                "p_lanes": lanes
+                and {
+                    **{field.name: getattr(lanes, field.name) for field in fields(lanes)},
+                    "full_at": lanes.full_at.isoformat(),
                 },
             },
         )
         added, changed = row["added"], row["changed"]
         return replace(stats, total=max(stats.total, added), added=added, changed=changed)
+
+    async def lanes(self, bucket: str, prefix: str) -> Lanes | None:
+        row = await self._call("s3sync_lanes", {"p_bucket": bucket, "p_prefix": prefix})
+        return row and Lanes(**{**row, "full_at": moment(row["full_at"])})
 
     async def split_points(self, span: KeyRange, parts: int) -> list[str]:
         points: list[str] = await self._call(
@@ -204,8 +211,11 @@ class FunctionCatalog(Catalog):
         )
         return marked
 
-    async def insert_batch(self, run_id: int, batch: int, rows: Rows) -> int:
-        added: int = await self._call("s3sync_insert", _batch(run_id, batch, rows))
+    async def insert_batch(
+        self, run_id: int, batch: int, rows: Rows, *, fresh: bool = False
+    ) -> int:
+        arguments = _batch(run_id, batch, rows) | {"p_fresh": fresh}
+        added: int = await self._call("s3sync_insert", arguments)
         return added
 
     async def update_batch(self, run_id: int, batch: int, rows: Rows) -> int:
@@ -213,16 +223,24 @@ class FunctionCatalog(Catalog):
         return changed
 
     async def history(self, limit: int = 50, before: int | None = None) -> RunHistory:
+        from s3sync_tui.catalog.facts import read_history
+
         row = await self._call("s3sync_history", {"p_limit": limit, "p_before": before})
         return read_history(row)
 
     async def growth_facts(self) -> GrowthFacts:
+        from s3sync_tui.catalog.facts import read_growth
+
         return read_growth(await self._call("s3sync_growth", {}))
 
     async def health_facts(self) -> HealthFacts:
+        from s3sync_tui.catalog.facts import read_health
+
         return read_health(await self._call("s3sync_health", {}))
 
     async def verify_counts(self) -> CountFacts:
+        from s3sync_tui.catalog.facts import CountFacts
+
         return CountFacts(**await self._call("s3sync_verify", {}))
 
 

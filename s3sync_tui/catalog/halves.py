@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import count
 
 from s3sync_tui.catalog.functions import GONE_SAMPLE, FunctionCatalog
@@ -80,9 +81,12 @@ class HalvingCatalog(FunctionCatalog):
         first = await self.mark_gone(lower, run_id=run_id, started_at=started_at)
         return first + await self.mark_gone(upper, run_id=run_id, started_at=started_at)
 
-    async def insert_batch(self, run_id: int, batch: int, rows: Rows) -> int:
+    async def insert_batch(
+        self, run_id: int, batch: int, rows: Rows, *, fresh: bool = False
+    ) -> int:
+        insert = partial(super().insert_batch, fresh=fresh)
         return await self._write(
-            super().insert_batch, run_id, batch, rows, is_repeat=self._is_repeat(run_id, batch)
+            insert, run_id, batch, rows, is_repeat=self._is_repeat(run_id, batch)
         )
 
     async def update_batch(self, run_id: int, batch: int, rows: Rows) -> int:

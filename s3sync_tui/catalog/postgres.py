@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
@@ -21,9 +22,11 @@ from tenacity import (
 
 from s3sync_tui.catalog.faults import explain, is_transient, refused
 from s3sync_tui.catalog.functions import FunctionCatalog
+from s3sync_tui.catalog.loading import load
 from s3sync_tui.catalog.place import region_of
 from s3sync_tui.catalog.schema import apply_schema, function_name
 from s3sync_tui.errors import CatalogError
+from s3sync_tui.model import Rows
 
 log = logging.getLogger(__name__)
 
@@ -73,11 +76,13 @@ class PostgresCatalog(FunctionCatalog):
                 raise explain(error, self.description, self._table) from error
 
     async def vacuum(self) -> None:
+        table = sql.Identifier("public", self._table)
         async with await self._connect() as connection:
             try:
-                await connection.execute(
-                    sql.SQL("vacuum (analyze) {}").format(sql.Identifier("public", self._table))
-                )
+                # In this order: rows count as visible to all once their commit is on the
+                # disk, and batches do not wait for that, but ANALYZE does.
+                for statement in ("analyze {}", "vacuum {}"):
+                    await connection.execute(sql.SQL(statement).format(table))
             except psycopg.Error as error:
                 log.warning("VACUUM of %s failed: %s", self._table, error)
 
@@ -88,6 +93,30 @@ class PostgresCatalog(FunctionCatalog):
                     await connection.execute(statement.encode())
                 except psycopg.Error as error:
                     raise refused(statement, error, self.description, self._table) from error
+
+    async def insert_batch(
+        self, run_id: int, batch: int, rows: Rows, *, fresh: bool = False
+    ) -> int:
+        if fresh and (added := await self._load(run_id, batch, rows)) is not None:
+            return added
+        return await super().insert_batch(run_id, batch, rows)
+
+    async def _load(self, run_id: int, batch: int, rows: Rows) -> int | None:
+        """Load by COPY; None where that did not work, or nobody knows whether it did: the
+        careful way finds out."""
+        try:
+            return await self._load_once(run_id, batch, rows)
+        except (psycopg.IntegrityError, psycopg.DataError) as error:
+            log.debug("batch %s of run %s is not loaded by COPY: %s", batch, run_id, error)
+        except (psycopg.Error, TimeoutError) as error:
+            if not is_transient(error):
+                raise explain(error, self.description, self._table) from error
+            await self._repair(error)
+        return None
+
+    async def _load_once(self, run_id: int, batch: int, rows: Rows) -> int | None:
+        async with self._connected() as connection:
+            return await load(connection, self._table, run_id, batch, rows)
 
     async def _call(self, function: str, arguments: Mapping[str, object]) -> Any:
         query = sql.SQL("select * from {}({})").format(
@@ -113,24 +142,33 @@ class PostgresCatalog(FunctionCatalog):
         raise AssertionError("unreachable")
 
     async def _execute(self, query: sql.Composed, values: list[object]) -> Any:
-        if self._pool is None:
-            raise CatalogError("The catalog is not open.")
-        async with asyncio.timeout(STATEMENT_SECONDS), self._pool.connection() as connection:
+        async with self._connected() as connection:
             cursor = await connection.execute(query, values, binary=True)
             row = await cursor.fetchone()
             if row is None or cursor.description is None:
                 raise CatalogError(f"{self.description} returned no row.")
+        if len(row) == 1:
+            return row[0]
+        return {column.name: value for column, value in zip(cursor.description, row, strict=True)}
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """A connection of the pool, for as long as one call may take."""
+        if self._pool is None:
+            raise CatalogError("The catalog is not open.")
+        async with asyncio.timeout(STATEMENT_SECONDS), self._pool.connection() as connection:
+            yield connection
         # psycopg waits by asyncio.wait_for, which before Python 3.12 can swallow a
         # cancellation that comes together with the answer (python/cpython#86296).
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError
-        if len(row) == 1:
-            return row[0]
-        return {column.name: value for column, value in zip(cursor.description, row, strict=True)}
 
     async def _mend(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
+        if state.outcome is not None:
+            await self._repair(state.outcome.exception())
+
+    async def _repair(self, error: BaseException | None) -> None:
         log.warning("a call of the database failed (%s), trying again", error)
         if isinstance(error, psycopg.OperationalError) and self._pool is not None:
             # A server that went away took all connections with it: drop those too

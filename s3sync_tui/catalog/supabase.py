@@ -101,12 +101,18 @@ class SupabaseCatalog(HalvingCatalog):
             for name, value in arguments.items()
         }
         is_bulk = function in _BULK
+        can_be_halved = is_bulk and any(
+            isinstance(value, list) and len(value) > 1 for value in body.values()
+        )
+        if function == "s3sync_insert" and can_be_halved:
+            lines = {name: _lines(value) for name, value in body.items()}
+            if None not in lines.values():
+                function, body = "s3sync_insert_lines", lines
         return await self._rest.call(
             function_name(function, self._table),
             body,
             is_bulk=is_bulk,
-            can_be_halved=is_bulk
-            and any(isinstance(value, list) and len(value) > 1 for value in body.values()),
+            can_be_halved=can_be_halved,
         )
 
     async def _verify(self) -> None:
@@ -125,3 +131,12 @@ class SupabaseCatalog(HalvingCatalog):
             command += f" --table {self._table}"
         editor = self._project.dashboard("sql/new") or "in the project's dashboard"
         return f"Paste what `{command}` prints into the SQL editor ({editor}) and run it."
+
+
+def _lines(value: object) -> object:
+    """A list as one text, a line for each entry; None where that cannot be told apart
+    again."""
+    if not isinstance(value, list):
+        return value
+    text = "\n".join(map(str, value))
+    return text if text.count("\n") == len(value) - 1 else None

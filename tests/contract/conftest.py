@@ -11,6 +11,7 @@ import pytest
 
 from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.catalog.postgres import PostgresCatalog
+from s3sync_tui.model import Rows
 from tests.contract.supabase_transport import supabase_transport
 from tests.support.database import Connection
 from tests.support.pooler import PGBOUNCER, pooled
@@ -56,6 +57,10 @@ class AnswersLost(PostgresCatalog):
             self._answered.append(values)
             raise psycopg.OperationalError("the connection is lost")
         return answer
+
+    async def _load_once(self, run_id: int, batch: int, rows: Rows) -> int | None:
+        await super()._load_once(run_id, batch, rows)
+        raise psycopg.OperationalError("the connection is lost")
 
 
 @asynccontextmanager

@@ -70,11 +70,15 @@ def page(images: Rows, *, span: KeyRange | None = None, others: Iterable[str] = 
 
 def digest(images: Rows) -> str:
     """The canonical form, written down once more."""
-    text = "".join(
-        f"{len(key)}:{key}{etag}:{size}\n"
-        for key, etag, size in zip(images.keys, images.etags, images.sizes, strict=True)
-    )
-    return sha256(text.encode()).hexdigest()
+    keys = [key.encode() for key in images.keys]
+    parts = [
+        len(images).to_bytes(8, "big"),
+        *keys,
+        "\1".join(images.etags).encode(),
+        *(size.to_bytes(8, "big") for size in images.sizes),
+        *(len(key).to_bytes(4, "big") for key in keys),
+    ]
+    return sha256(b"".join(parts)).hexdigest()
 
 
 def stored(connection: Connection, table: str = "images") -> Rows:

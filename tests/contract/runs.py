@@ -36,10 +36,10 @@ def number(ticket: RunTicket) -> int:
     return ticket.run_id
 
 
-async def fill(catalog: Catalog, images: Rows) -> RunTicket:
+async def fill(catalog: Catalog, images: Rows, *, fresh: bool = False) -> RunTicket:
     """Images that an earlier run has inserted; the ticket of the next one."""
     run_id = await begin(catalog)
-    assert await catalog.insert_batch(run_id, 1, images) == len(images)
+    assert await catalog.insert_batch(run_id, 1, images, fresh=fresh) == len(images)
     await catalog.finish_run(run_id, result(run_id))
     return await catalog.begin_run(request())
 

@@ -42,12 +42,13 @@ pytestmark = pytest.mark.parametrize("transport", ["postgres", "supabase"], indi
         max_size=30,
     ),
     cut=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+    fresh=st.booleans(),
 )
 async def test_any_key_that_can_be_stored_is_found_again(
-    catalog: Catalog, database: Connection, keys: set[str], cut: str
+    catalog: Catalog, database: Connection, keys: set[str], cut: str, fresh: bool
 ) -> None:
     database.execute("truncate images, images_counts; delete from sync_leases")
-    ticket = await fill(catalog, rows(keys))
+    ticket = await fill(catalog, rows(keys), fresh=fresh)
     assert stored(database) == rows(keys)
     spans = KeyRange().split([cut])
     found = await catalog.range_digests(spans)
@@ -198,6 +199,7 @@ async def test_finishing_writes_the_final_state_with_the_figures_as_counted(
         "gone_sample": HARD_KEYS,
         "rejected_sample": ["nul\\x00.jpg"],
         "phases": [],
+        "mode_reason": "",
     }
     assert database.execute("select count(*) from sync_batches").fetchone() == (0,)
 

@@ -38,13 +38,16 @@ async def until_blocked(behind: Connection) -> int:
     return int(str(found[0]))
 
 
+@pytest.mark.parametrize("fresh", [False, True])
 async def test_a_connection_cut_in_mid_call_loses_nothing_and_counts_nothing_twice(
-    catalog: PostgresCatalog, behind: Connection
+    catalog: PostgresCatalog, behind: Connection, fresh: bool
 ) -> None:
     run_id = await begin(catalog)
     with behind.transaction(force_rollback=True):
         behind.execute("insert into images (filename) values ('b')")
-        batch = asyncio.create_task(catalog.insert_batch(run_id, 1, rows(["a", "b", "c"])))
+        batch = asyncio.create_task(
+            catalog.insert_batch(run_id, 1, rows(["a", "b", "c"]), fresh=fresh)
+        )
         cut = await until_blocked(behind)
         behind.execute("select pg_terminate_backend(%s)", [cut])
         while await until_blocked(behind) == cut:
@@ -53,6 +56,21 @@ async def test_a_connection_cut_in_mid_call_loses_nothing_and_counts_nothing_twi
     assert stored(behind) == rows(["a", "b", "c"])
     assert (await catalog.finish_run(run_id, result(run_id))).added == 3
     assert kept_counts(behind) == true_counts(behind)
+
+
+async def test_a_batch_cut_off_when_it_is_cancelled_leaves_nothing_behind(
+    catalog: PostgresCatalog, behind: Connection
+) -> None:
+    run_id = await begin(catalog)
+    with behind.transaction(force_rollback=True):
+        behind.execute("insert into images (filename) values ('b')")
+        batch = asyncio.create_task(catalog.insert_batch(run_id, 1, rows(["a", "b"]), fresh=True))
+        await until_blocked(behind)
+        batch.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await batch
+    assert (await catalog.finish_run(run_id, result(run_id))).added == 0
+    assert behind.execute("select count(*) from images").fetchone() == (0,)
 
 
 async def test_connections_cut_between_calls_are_replaced(
@@ -65,6 +83,27 @@ async def test_connections_cut_between_calls_are_replaced(
         behind.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where {OURS}")
         assert await catalog.insert_batch(run_id, number, rows([f"{number}.jpg"])) == 1
     assert (await catalog.finish_run(run_id, result(run_id))).added == 3
+
+
+async def test_batches_do_not_wait_for_the_disk_but_the_end_of_the_run_does(
+    catalog: PostgresCatalog, behind: Connection
+) -> None:
+    behind.execute("create table told (event text, waits text)")
+    behind.execute(
+        """create function public.tell() returns trigger language plpgsql as $$ begin
+          insert into told values (tg_table_name, current_setting('synchronous_commit'));
+          return null; end $$;
+        create trigger tell after insert or update on images execute function public.tell();
+        create trigger tell after update on sync_runs execute function public.tell()"""
+    )
+    run_id = await begin(catalog)
+    behind.execute("delete from told")
+    await catalog.insert_batch(run_id, 1, rows(["a"]), fresh=True)
+    await catalog.insert_batch(run_id, 2, rows(["b"]))
+    await catalog.update_batch(run_id, 3, rows(["a"], version=2))
+    await catalog.finish_run(run_id, result(run_id))
+    told = behind.execute("select event, waits from told").fetchall()
+    assert told == [("images", "off")] * 3 + [("sync_runs", "on")]
 
 
 async def test_a_deadlock_with_the_user_s_own_work_is_resolved_for_both(
@@ -118,8 +157,8 @@ async def test_digests_are_read_from_the_index_alone(
 ) -> None:
     run_id = await begin(catalog)
     keys = [f"{i:05}.jpg" for i in range(5000)]
-    await catalog.insert_batch(run_id, 1, rows(keys))
-    await catalog.vacuum()
+    await catalog.insert_batch(run_id, 1, rows(keys), fresh=True)
+    await catalog.vacuum()  # at once, before the disk has the batch of itself
 
     def reads() -> tuple[object, ...]:
         behind.execute("select pg_stat_force_next_flush()")
@@ -203,7 +242,7 @@ async def test_vacuuming_without_the_right_to_do_it_is_no_fault(
     catalog = PostgresCatalog(as_service, table="images", description="test")
     await catalog.open()
     run_id = await begin(catalog)
-    assert await catalog.insert_batch(run_id, 1, rows(HARD_KEYS)) == len(HARD_KEYS)
+    assert await catalog.insert_batch(run_id, 1, rows(HARD_KEYS), fresh=True) == len(HARD_KEYS)
     await catalog.vacuum()
     await catalog.finish_run(run_id, result(run_id))
     await catalog.close()

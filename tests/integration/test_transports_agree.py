@@ -61,7 +61,7 @@ async def test_both_transports_leave_the_same_behind(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     direct = new_database()
     keys = list(CameraKeys(KEYS))
-    full, thinned = ListingStub(keys, rendered=True), ListingStub(keys[:-1_500], rendered=True)
+    full, thinned = ListingStub(keys), ListingStub(keys[:-1_500])
     sides: dict[str, list[RunStats]] = {}
     with served(full) as endpoint, served(thinned) as later:
         for name, catalog in (
