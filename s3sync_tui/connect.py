@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from s3sync_tui.catalog.base import Catalog
     from s3sync_tui.catalog.postgres import PostgresCatalog
     from s3sync_tui.engine.pipeline import SyncOptions
+    from s3sync_tui.model import ModeChoice
     from s3sync_tui.source.base import Source
 
 
@@ -43,8 +46,9 @@ async def make_source(settings: Settings) -> AsyncIterator[Source]:
 
 
 def _s3_source(settings: Settings, bucket: str) -> Source:
-    """In a thread, for a screen may wait: boto3 and lxml take a third of a second to load,
-    the certificates a twentieth. And not at the top: not every command lists a bucket."""
+    """In a thread, for a screen may wait: boto3's lower half and aiohttp take a quarter of
+    a second to load. And not at the top: not every command lists a bucket."""
+    import s3sync_tui.source.late_trust  # noqa: F401  # before aiohttp
     from s3sync_tui.source.s3 import S3Source
     from s3sync_tui.source.selection import Selection
 
@@ -131,8 +135,10 @@ async def load_module(module: str) -> None:
     await asyncio.to_thread(import_module, module)
 
 
-def sync_options(settings: Settings, *, dry_run: bool) -> SyncOptions:
-    """How to sync."""
+def sync_options(
+    settings: Settings, *, dry_run: bool, mode: ModeChoice | None = None
+) -> SyncOptions:
+    """How to sync; ``mode`` in place of the settings'."""
     from s3sync_tui.engine.pipeline import SyncOptions  # the dashboard has it elsewhere
 
     return SyncOptions(
@@ -142,4 +148,15 @@ def sync_options(settings: Settings, *, dry_run: bool) -> SyncOptions:
         mark_gone=settings.mark_gone,
         dry_run=dry_run,
         list_price=settings.list_price,
+        mode=mode or settings.mode,
+        lookback_seconds=settings.lookback,
+        full_every_seconds=settings.full_every,
+        fingerprint=_fingerprint(settings),
     )
+
+
+def _fingerprint(settings: Settings) -> str:
+    """Of what decides which images there are and how late they may come."""
+    patterns = [sorted(settings.include), sorted(settings.exclude)]
+    text = json.dumps([settings.endpoint, *patterns, settings.lookback])
+    return sha256(text.encode()).hexdigest()[:16]

@@ -19,9 +19,10 @@ from s3sync_tui.cli.insight_commands import register
 from s3sync_tui.cli.logs import LogFormat, LogLevel, set_up_logs
 from s3sync_tui.connect import make_source, no_bucket, open_catalog, postgres_catalog, sync_options
 from s3sync_tui.demo import IMAGES, PER_HOUR
-from s3sync_tui.errors import LeaseHeld, S3SyncError
+from s3sync_tui.errors import LeaseHeld, S3SyncError, SettingsError
 from s3sync_tui.model import RunResult
 from s3sync_tui.settings import Settings, load_settings
+from s3sync_tui.tui.memory import hold_collections, settle
 
 app = typer.Typer(
     add_completion=False,
@@ -55,6 +56,8 @@ IfRunningOption = Annotated[
     IfRunning,
     typer.Option("--if-running", help="With --once: where another run is under way, exit 6 or 0."),
 ]
+Full = Annotated[bool, typer.Option("--full", help="Short for --mode full.")]
+Delta = Annotated[bool, typer.Option("--delta", help="Short for --mode delta.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="With --once: nothing but errors (and --json).")
 ]
@@ -68,6 +71,8 @@ def root(
     once: Once = False,
     as_json: Json = False,
     dry_run: DryRun = False,
+    full: Full = False,
+    delta: Delta = False,
     if_running: IfRunningOption = IfRunning.FAIL,
     quiet: Quiet = False,
     log_format: LogFormatOption = LogFormat.TEXT,
@@ -86,6 +91,7 @@ def root(
     if context.invoked_subcommand is not None:
         return
     set_up_logs(log_format, log_level)
+    flags = _with_mode(flags, full=full, delta=delta)
     settings = _settings(flags, config)
     if once:
         sync_once(settings, as_json=as_json, dry_run=dry_run, if_running=if_running, quiet=quiet)
@@ -140,6 +146,7 @@ def init(
     """Ask for what is needed, try each answer, and write s3sync.toml."""
     from s3sync_tui.headless import init as face
 
+    settle()
     set_up_logs(LogFormat.TEXT, LogLevel.ERROR)
     face.init(file, dict(os.environ))
 
@@ -188,6 +195,7 @@ def sync_once(
 
     async def run() -> RunResult:
         async with make_source(settings) as source, open_catalog(settings) as catalog:
+            settle()
             return await run_once(
                 source,
                 catalog,
@@ -215,8 +223,6 @@ def sync_once(
 
 def dashboard(settings: Settings, *, sync_at_start: bool = False) -> None:
     """Open the dashboard."""
-    from s3sync_tui.tui.memory import hold_collections
-
     hold_collections()  # before the next line, which loads much
     from s3sync_tui.tui.app import S3SyncApp
 
@@ -233,6 +239,7 @@ def set_up(flags: dict[str, Any], config: Path | None) -> None:
     from s3sync_tui.setup.answers import know
     from s3sync_tui.tui.setup_app import SetUpApp
 
+    settle()
     known = know(flags, environ=os.environ, config=config, directory=Path.cwd())
     outcome = SetUpApp(known).run()
     if outcome is None:
@@ -245,6 +252,21 @@ def set_up(flags: dict[str, Any], config: Path | None) -> None:
     finally:
         for note in outcome.notes:
             typer.echo(note, err=True)
+
+
+def _with_mode(flags: dict[str, Any], *, full: bool, delta: bool) -> dict[str, Any]:
+    """The flags with the short forms of ``--mode`` written out.
+
+    Raises :class:`~s3sync_tui.errors.SettingsError` where they contradict each other.
+    """
+    short = {name for name, is_given in (("full", full), ("delta", delta)) if is_given}
+    chosen = short | {flags["mode"]} if "mode" in flags else short
+    if short and len(chosen) > 1:
+        raise SettingsError(
+            "Of --full, --delta and --mode only one can hold.",
+            hint="Leave them all out, and it is delta where that will do, else full.",
+        )
+    return {**flags, "mode": short.pop()} if short else flags
 
 
 def _settings(flags: dict[str, Any], config: Path | None) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -37,6 +38,7 @@ def settings_flags(*only: str) -> Callable[[Callable[..., None]], Callable[..., 
     return decorate
 
 
+@cache
 def _parameter(info: SettingInfo) -> inspect.Parameter:
     # Values stay text: settings check them, and know how to say what is wrong.
     kind: Any = str | None

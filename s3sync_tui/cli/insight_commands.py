@@ -45,7 +45,6 @@ def register(app: typer.Typer) -> None:
 @settings_flags(*_CATALOG, "database_quota")
 def growth(config: Config = None, as_json: Json = False, *, flags: dict[str, Any]) -> None:
     """How fast the table grows, and when the database will be full."""
-    from s3sync_tui.headless.tables import print_growth
     from s3sync_tui.insight.documents import growth_document
     from s3sync_tui.insight.growth import measure_growth
 
@@ -59,6 +58,8 @@ def growth(config: Config = None, as_json: Json = False, *, flags: dict[str, Any
     if as_json:
         typer.echo(json.dumps(growth_document(measured)))
     else:
+        from s3sync_tui.headless.tables import print_growth
+
         print_growth(measured, _console())
 
 
@@ -73,7 +74,6 @@ def health(
     flags: dict[str, Any],
 ) -> None:
     """Whether all is well, and if not, what to do. Exits 5 where a check fails."""
-    from s3sync_tui.headless.tables import print_health
     from s3sync_tui.insight.documents import health_document
     from s3sync_tui.insight.health import CheckStatus, check_health
 
@@ -94,6 +94,8 @@ def health(
     if as_json:
         typer.echo(json.dumps(health_document(found)))
     else:
+        from s3sync_tui.headless.tables import print_health
+
         print_health(found, _console())
     if found.worst is CheckStatus.FAIL:
         raise ExitWith(SchemaError.exit_code)
@@ -110,7 +112,6 @@ def history(
     flags: dict[str, Any],
 ) -> None:
     """The runs, and what they cost."""
-    from s3sync_tui.headless.tables import print_history
     from s3sync_tui.insight.cost import catalog_cost
     from s3sync_tui.insight.documents import history_document
     from s3sync_tui.insight.history import recent_runs
@@ -126,6 +127,8 @@ def history(
     if as_json:
         typer.echo(json.dumps(history_document(runs, cost)))
     else:
+        from s3sync_tui.headless.tables import print_history
+
         print_history(runs, cost, _console())
 
 
