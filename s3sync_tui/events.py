@@ -19,6 +19,8 @@ class RunStarted:
     bucket: str
     catalog: str
     interrupted: list[int]
+    mode_reason: str = ""
+    """Why it is full or delta, as half a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

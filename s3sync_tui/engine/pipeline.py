@@ -6,16 +6,30 @@ import asyncio
 import os
 import platform
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+from functools import partial
 from itertools import count
 
 from s3sync_tui.catalog.base import Catalog
+from s3sync_tui.engine.delta import Course, Decision
 from s3sync_tui.engine.flow import Batcher, BoundedQueue
 from s3sync_tui.engine.lease import keep_lease
 from s3sync_tui.engine.progress import Progress
 from s3sync_tui.engine.reconcile import Findings, reconcile
 from s3sync_tui.errors import BucketError, PartlyDone
 from s3sync_tui.events import BatchInserted, BucketListed, RangeFailed, Sink
-from s3sync_tui.model import KeyRange, ObjectPage, Rows, RunMode, RunResult, RunStatus, RunTicket
+from s3sync_tui.model import (
+    KeyRange,
+    Lanes,
+    ModeChoice,
+    ObjectPage,
+    Rows,
+    RunMode,
+    RunResult,
+    RunStatus,
+    RunTicket,
+)
 from s3sync_tui.phases import Phase
 from s3sync_tui.source.base import Source
 from s3sync_tui.source.ranges import list_in_parallel
@@ -24,8 +38,8 @@ PAGES_HELD_BYTES = 3 * 1024 * 1024
 """What waits between listing and reconciling: about 10 pages of S3's XML, each of which
 takes 0.4 MB once it is read."""
 
-BATCHES_HELD = 4
-"""What waits between reconciling and writing."""
+ROWS_HELD = 10_000
+"""What waits between reconciling and writing: 4 MB."""
 
 PAGES_PER_DIGEST_CALL = 20
 RECONCILERS = 2
@@ -45,6 +59,15 @@ TICK_SECONDS = 0.1
 SAMPLE = 20
 
 
+class Write(Enum):
+    """What is done with the rows of a batch."""
+
+    LOAD = auto()
+    """The catalog holds nothing where they lie."""
+    INSERT = auto()
+    UPDATE = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class SyncOptions:
     """How to sync; see the settings of the same names."""
@@ -56,6 +79,11 @@ class SyncOptions:
     dry_run: bool = False
     list_price: float = 0.005
     """USD for 1,000 LIST requests."""
+    mode: ModeChoice = "full"
+    lookback_seconds: int = 3600
+    full_every_seconds: int = 86_400
+    fingerprint: str = ""
+    """Of what decides which objects there are: where it changes, a delta run will not do."""
     holder: str = f"{platform.node()}, process {os.getpid()}"
 
 
@@ -69,23 +97,33 @@ class Pipeline:
         options: SyncOptions,
         sink: Sink,
         ticket: RunTicket,
+        decision: Decision,
+        lanes: Lanes | None,
     ) -> None:
+        """``lanes`` are what is known of them."""
         self._source = source
         self._catalog = catalog
         self._options = options
         self._sink = sink
         self._run_id = ticket.run_id
         self._started_at = ticket.started_at
+        self._decision = decision
+        self._course = Course(
+            source,
+            lanes if decision.mode is RunMode.DELTA else None,
+            started_at=ticket.started_at,
+            lookback=timedelta(seconds=options.lookback_seconds),
+            fingerprint=options.fingerprint,
+        )
         self._progress = Progress(price_per_request=options.list_price / 1000)
         self._failures: list[tuple[KeyRange, BucketError]] = []
         self._gone_sample: list[str] = []
         self._rejected_sample: list[str] = []
         self._pages: BoundedQueue[ObjectPage] = BoundedQueue(PAGES_HELD_BYTES)
-        self._batches: BoundedQueue[tuple[bool, Rows]] = BoundedQueue(BATCHES_HELD)
-        self._inserts = Batcher(options.batch_size, lambda rows: self._batches.put((True, rows), 1))
-        self._updates = Batcher(
-            options.batch_size, lambda rows: self._batches.put((False, rows), 1)
-        )
+        self._batches: BoundedQueue[tuple[Write, Rows]] = BoundedQueue(ROWS_HELD)
+        self._batchers = {
+            write: Batcher(options.batch_size, partial(self._hand_on, write)) for write in Write
+        }
         self._batch_numbers = count(1)
 
     async def work(self) -> None:
@@ -110,7 +148,8 @@ class Pipeline:
         return RunResult(
             run_id=self._run_id,
             status=RunStatus.FAILED if failed else RunStatus.SUCCEEDED,
-            mode=RunMode.FULL,
+            mode=self._decision.mode,
+            mode_reason=self._decision.reason,
             dry_run=self._options.dry_run,
             stats=self._progress.stats(),
             phases=self._progress.phases(),
@@ -123,6 +162,10 @@ class Pipeline:
             else "",
             exit_code=PartlyDone.exit_code if failed else 0,
         )
+
+    def lanes(self) -> Lanes | None:
+        """What the next run may go by; None unless everything is listed and committed."""
+        return None if self._failures else self._course.lanes()
 
     async def _stages(self) -> None:
         summary = await self._catalog.summary()
@@ -142,6 +185,10 @@ class Pipeline:
             await self._catalog.vacuum()
 
     async def _plan(self, images: int) -> list[KeyRange]:
+        spans = await self._course.spans()
+        if spans is not None:
+            self._progress.images_before = 0  # nobody knows how many of them will be listed
+            return spans
         whole = KeyRange.of_prefix(self._source.prefix)
         parts = min(2 * self._options.list_concurrency, images // ROWS_PER_RANGE)
         cuts = await self._catalog.split_points(whole, parts) if parts > 1 else []
@@ -171,6 +218,7 @@ class Pipeline:
         progress.rejected += len(page.rejected)
         _sample(self._rejected_sample, page.rejected)
         progress.covered(page.span)
+        self._course.take(page)
         await self._pages.put(page, page.weight_bytes)
 
     def _range_failed(self, span: KeyRange, error: BucketError) -> None:
@@ -190,8 +238,8 @@ class Pipeline:
             for _ in range(RECONCILERS):
                 workers.create_task(work())
         self._progress.end(Phase.DEDUPE)
-        await self._inserts.flush()
-        await self._updates.flush()
+        for batcher in self._batchers.values():
+            await batcher.flush()
         await self._batches.close()
 
     async def _found(self, findings: Findings) -> None:
@@ -205,19 +253,26 @@ class Pipeline:
                 await self._catalog.mark_gone(
                     findings.page, run_id=self._run_id, started_at=self._started_at
                 )
-        await self._inserts.add(findings.missing)
-        await self._updates.add(findings.changed)
+        load_or_insert = Write.LOAD if findings.is_fresh else Write.INSERT
+        await self._batchers[load_or_insert].add(findings.missing)
+        await self._batchers[Write.UPDATE].add(findings.changed)
+
+    async def _hand_on(self, write: Write, rows: Rows) -> None:
+        await self._batches.put((write, rows), len(rows))
 
     async def _write(self) -> None:
         while taken := await self._batches.take(1):
-            [(is_new, rows)] = taken
+            [(write, rows)] = taken
+            is_new = write is not Write.UPDATE
             number = next(self._batch_numbers)
             progress = self._progress
             progress.begin(Phase.INSERT)
             if self._run_id is None:
                 written = len(rows)
             elif is_new:
-                written = await self._catalog.insert_batch(self._run_id, number, rows)
+                written = await self._catalog.insert_batch(
+                    self._run_id, number, rows, fresh=write is Write.LOAD
+                )
             else:
                 written = await self._catalog.update_batch(self._run_id, number, rows)
             progress.written += len(rows)

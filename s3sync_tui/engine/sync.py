@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from datetime import timedelta
 
 from s3sync_tui.catalog.base import Catalog
+from s3sync_tui.engine.delta import decide
 from s3sync_tui.engine.pipeline import Pipeline, SyncOptions
 from s3sync_tui.errors import LeaseLost, S3SyncError
 from s3sync_tui.events import RunFinished, RunStarted, Sink
-from s3sync_tui.model import RunMode, RunRequest, RunResult, RunStatus, RunTicket
+from s3sync_tui.model import Lanes, RunRequest, RunResult, RunStatus, RunTicket
 from s3sync_tui.source.base import Source
 
 log = logging.getLogger(__name__)
@@ -29,29 +31,41 @@ async def sync(source: Source, catalog: Catalog, options: SyncOptions, sink: Sin
     When cancelled, or stopped by a fault that nobody foresaw, the run's row says so
     before that exception is raised.
     """
+    now = (await catalog.summary()).at
+    lanes = await catalog.lanes(source.bucket, source.prefix) if options.mode != "full" else None
+    decision = decide(
+        options.mode,
+        lanes,
+        fingerprint=options.fingerprint,
+        now=now,
+        full_every=timedelta(seconds=options.full_every_seconds),
+    )
     if options.dry_run:
-        ticket = RunTicket(None, (await catalog.summary()).at, [])
+        ticket = RunTicket(None, now, [])
     else:
         ticket = await catalog.begin_run(
             RunRequest(
-                source.bucket, source.prefix, RunMode.FULL, options.holder, options.lease_seconds
+                source.bucket, source.prefix, decision.mode, options.holder, options.lease_seconds
             )
         )
-    run = Pipeline(source, catalog, options, sink, ticket)
+    run = Pipeline(source, catalog, options, sink, ticket, decision, lanes)
     sink(
         RunStarted(
             ticket.run_id,
-            RunMode.FULL,
+            decision.mode,
             source.bucket,
             catalog.description,
             ticket.interrupted,
+            decision.reason,
         )
     )
+    learnt: Lanes | None = None
     cancelled: asyncio.CancelledError | None = None
     unforeseen: Exception | None = None
     try:
         await run.work()
         result = run.result()
+        learnt = run.lanes()
     except asyncio.CancelledError as stop:
         cancelled = stop
         result = _cancelled(run.result())
@@ -64,7 +78,7 @@ async def sync(source: Source, catalog: Catalog, options: SyncOptions, sink: Sin
         ours = S3SyncError(f"A fault of s3sync-tui: {type(fault).__name__}.")
         result = _failed(run.result(), ours, RunStatus.FAILED)
 
-    finishing = asyncio.create_task(_finish(catalog, result))
+    finishing = asyncio.create_task(_finish(catalog, result, learnt))
     try:
         await asyncio.wait({finishing}, timeout=FINISH_SECONDS if cancelled else None)
     except asyncio.CancelledError as stop:
@@ -81,12 +95,13 @@ async def sync(source: Source, catalog: Catalog, options: SyncOptions, sink: Sin
     return result
 
 
-async def _finish(catalog: Catalog, result: RunResult) -> RunResult:
+async def _finish(catalog: Catalog, result: RunResult, lanes: Lanes | None) -> RunResult:
     """The result with its figures as the database counted them."""
     if result.run_id is None:
         return result
     try:
-        return replace(result, stats=await catalog.finish_run(result.run_id, result))
+        stats = await catalog.finish_run(result.run_id, result, lanes)
+        return replace(result, stats=stats)
     except LeaseLost as error:
         return _failed(result, error, RunStatus.INTERRUPTED)
     except S3SyncError as error:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.engine.pipeline import SyncOptions
 from s3sync_tui.engine.sync import sync
 from s3sync_tui.events import BucketListed, Event, RunFinished, RunStarted
-from s3sync_tui.headless.progress import LiveProgress
-from s3sync_tui.headless.report import as_json, notes, say, summary_line
+from s3sync_tui.headless.report import as_json, notes, say, start_notes, summary_line
 from s3sync_tui.model import RunResult
 from s3sync_tui.source.base import Source
+
+if TYPE_CHECKING:
+    from s3sync_tui.headless.progress import LiveProgress
 
 
 async def run_once(
@@ -26,16 +29,16 @@ async def run_once(
     text = not as_json_object and not quiet
     if text:
         say("Starting S3 sync...")
-    live = LiveProgress() if sys.stderr.isatty() and not quiet else nullcontext()
+    live = _live_progress() if sys.stderr.isatty() and not quiet else nullcontext()
     with live as progress:
 
         def sink(event: Event) -> None:
             if progress is not None:
                 progress.show(event)
             match event:
-                case RunStarted(interrupted=[*dead]) if dead and not quiet:
-                    numbers = ", ".join(map(str, dead))
-                    say(f"Completing what run {numbers} left: it was interrupted.", sys.stderr)
+                case RunStarted() if not quiet:
+                    for note in start_notes(event, with_mode=text):
+                        say(note, sys.stderr)
                 case BucketListed() if text:
                     say(f"Found {event.images} images in S3")
                 case RunFinished():
@@ -44,6 +47,12 @@ async def run_once(
                     _finish(event.result, as_json_object=as_json_object, quiet=quiet)
 
         return await sync(source, catalog, options, sink)
+
+
+def _live_progress() -> LiveProgress:
+    from s3sync_tui.headless.progress import LiveProgress  # and rich, which cron needs not load
+
+    return LiveProgress()
 
 
 def _finish(result: RunResult, *, as_json_object: bool, quiet: bool) -> None:

@@ -6,6 +6,7 @@ import sys
 from typing import Any, TextIO
 
 from s3sync_tui.errors import S3SyncError
+from s3sync_tui.events import RunStarted
 from s3sync_tui.model import RunResult, RunStatus
 
 
@@ -21,6 +22,7 @@ def as_json(result: RunResult) -> dict[str, Any]:
         "status": result.status.value,
         "run_id": result.run_id,
         "mode": result.mode.value,
+        "mode_reason": result.mode_reason,
         "dry_run": result.dry_run,
         "changed": stats.changed,
         "gone": stats.gone,
@@ -63,6 +65,16 @@ def summary_line(result: RunResult) -> str:
         f"Sync {how} {duration(stats.duration_seconds)} - "
         f"Added: {stats.added}, Skipped: {stats.skipped}"
     )
+
+
+def start_notes(started: RunStarted, *, with_mode: bool) -> list[str]:
+    """What there is to say of a run that begins, a sentence each."""
+    mode = f"{started.mode.value.capitalize()} run: {started.mode_reason}."
+    said = [mode] if with_mode else []
+    if started.interrupted:
+        numbers = ", ".join(map(str, started.interrupted))
+        said.append(f"Completing what run {numbers} left: it was interrupted.")
+    return said
 
 
 def notes(result: RunResult) -> list[str]:

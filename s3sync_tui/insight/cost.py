@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import fmean, median
 
 from s3sync_tui.catalog.base import Catalog
-from s3sync_tui.model import RunRecord, RunStatus
+from s3sync_tui.model import RunMode, RunRecord, RunStatus
 
 _RECENT_RUNS = 50
 _MONTH = timedelta(days=30)
@@ -71,19 +71,27 @@ def measure_cost(
         spacing = seconds_between([run.started_at for run in recent])
     # A run that broke off asked for less than a whole one does.
     whole = [run for run in ended[:_RECENT_RUNS] if run.status is RunStatus.SUCCEEDED]
-    projected = None
-    if spacing and whole:
-        each = fmean(
-            run.stats.cost_usd if price is None else run.stats.list_requests / 1000 * price
-            for run in whole
-        )
-        projected = each * _MONTH.total_seconds() / spacing
+    projected = _projected(whole, price, _MONTH.total_seconds() / spacing) if spacing else None
     return Cost(
         last_run_usd=ended[0].stats.cost_usd if ended else None,
         month_usd=month_usd,
         projected_month_usd=projected,
         seconds_between_runs=spacing,
     )
+
+
+def _projected(runs: Sequence[RunRecord], price: float | None, number: float) -> float | None:
+    """What ``number`` runs like these cost in a month. Where there are delta runs, a run
+    each day is a full one: the last 50 have hardly ever their share of both."""
+    costs: dict[bool, list[float]] = {True: [], False: []}
+    for run in runs:
+        usd = run.stats.cost_usd if price is None else run.stats.list_requests / 1000 * price
+        costs[run.mode == RunMode.DELTA].append(usd)
+    deltas, fulls = costs[True], costs[False]
+    if not (deltas and fulls):
+        return fmean(deltas or fulls) * number if runs else None
+    full = min(number, _MONTH.days)
+    return fmean(fulls) * full + fmean(deltas) * (number - full)
 
 
 def seconds_between(starts: Sequence[datetime]) -> float | None:

@@ -11,6 +11,7 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
 
+from s3sync_tui.model import ModeChoice
 from s3sync_tui.settings import rules
 from s3sync_tui.settings.database import check_database_url
 
@@ -168,6 +169,27 @@ class Settings(BaseModel, frozen=True, strict=True, extra="forbid", hide_input_i
         Field(ge=0, allow_inf_nan=False, description="USD per 1,000 LIST requests."),
         _Sources("S3SYNC_LIST_PRICE", read=rules.read_number),
     ] = 0.005
+    mode: Annotated[
+        ModeChoice,
+        Field(
+            description="What a run lists. full: everything. delta: what may have come since the "
+            "last run, as far as the order of keys tells. auto: delta where that will do."
+        ),
+        _Sources("S3SYNC_MODE"),
+    ] = "auto"
+    lookback: Annotated[
+        Annotated[int, BeforeValidator(rules.check_lookback)],
+        Field(
+            description="How far back a delta run looks: longer than the longest upload takes, "
+            "and than keys come late; 7d at most."
+        ),
+        _Sources("S3SYNC_LOOKBACK", read=rules.read_interval, default="1h"),
+    ] = 3600
+    full_every: Annotated[
+        Annotated[int, BeforeValidator(rules.check_interval)],
+        Field(description="How old the last full run may be for auto to run delta."),
+        _Sources("S3SYNC_FULL_EVERY", read=rules.read_interval, default="1d"),
+    ] = 86_400
     every: Annotated[
         Annotated[int, BeforeValidator(rules.check_interval)] | None,
         Field(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +51,8 @@ class SettingsFile:
             self.text,
             re.MULTILINE,
         )
+        import tomllib  # not at the top: most have no file, and it takes 5 ms
+
         for place in places:
             before = self.text[: place.start()]
             try:
@@ -119,6 +120,8 @@ def _parsed(path: Path, label: str, content: bytes) -> SettingsFile:
             hint="Save the file with the encoding UTF-8.",
         )
     else:
+        import tomllib
+
         try:
             return SettingsFile(path, label, tomllib.loads(text), text)
         except (ValueError, RecursionError) as error:

@@ -21,6 +21,7 @@ _SIZE = re.compile(r"([0-9]{1,18}|[0-9]{1,12}\.[0-9]{1,6}) ?(?:([KMGTP])(I?))?B?
 _INTERVAL = re.compile(r"([0-9]{1,7}) ?(s|m|min|h|d)?", re.IGNORECASE)
 _UNIT_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 _LONGEST_INTERVAL_SECONDS = 366 * 86_400
+_LONGEST_LOOKBACK_SECONDS = 7 * 86_400
 _SWITCH = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
@@ -218,6 +219,14 @@ def check_interval(value: object) -> int:
             "must be a time, like 5m or 1h, or a number of seconds",
             "Units: s, m, h, d; a year at most.",
         )
+    return seconds
+
+
+def check_lookback(value: object) -> int:
+    """An interval that leaves a delta run something to gain."""
+    seconds = check_interval(value)
+    if seconds > _LONGEST_LOOKBACK_SECONDS:
+        raise Unfit("must be 7d or less", "Where keys come later than that, use --mode full.")
     return seconds
 
 

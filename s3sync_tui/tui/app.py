@@ -17,6 +17,7 @@ from textual.worker import Worker, WorkerError
 from s3sync_tui.errors import LeaseHeld, S3SyncError
 from s3sync_tui.events import Event, RunStarted
 from s3sync_tui.insight.check import span
+from s3sync_tui.model import ModeChoice
 from s3sync_tui.settings import Settings
 from s3sync_tui.tui.figures import local_now
 from s3sync_tui.tui.fixes import offer_fix, offer_schema
@@ -51,6 +52,7 @@ class S3SyncApp(App[None]):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sync", "Sync S3"),
+        Binding("S", "sync('full')", "Full sync", show=False),
         Binding("c", "cancel", "Cancel"),
         Binding("w", "watch", "Watch"),
         Binding("e", "export", "Export"),
@@ -121,10 +123,10 @@ class S3SyncApp(App[None]):
             return True if self.is_syncing and not self._cancelling else None
         return True
 
-    def action_sync(self) -> None:
-        """Sync now, unless a sync is under way."""
+    def action_sync(self, mode: ModeChoice | None = None) -> None:
+        """Sync now, unless a sync is under way; as the settings have it, or in ``mode``."""
         if not self.is_syncing:
-            self._run = self._sync()
+            self._run = self._sync(mode)
             self.refresh_bindings()
 
     def action_watch(self) -> None:
@@ -201,12 +203,12 @@ class S3SyncApp(App[None]):
             self.screen.show(self._readings.runs[0])
 
     @work
-    async def _sync(self) -> None:
+    async def _sync(self, mode: ModeChoice | None) -> None:
         self._watch.began(local_now())
         self._dashboard.show_state(State(Standing.SYNCING, local_now()))
         self._dashboard.show_next_run(self._watch.next_run)
         try:
-            await self._runner.run(self._read)
+            await self._runner.run(self._read, mode)
         except LeaseHeld as held:
             self.notify(f"{held.message}\n{held.hint}", severity="warning")
         except S3SyncError as error:

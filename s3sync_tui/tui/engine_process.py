@@ -16,14 +16,13 @@ import threading
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
-from enum import Enum, auto
 from importlib import import_module
 from io import RawIOBase
 from typing import IO, TYPE_CHECKING
 
 from s3sync_tui.errors import S3SyncError
 from s3sync_tui.events import BatchInserted, Event, PhaseProgress, Sink
-from s3sync_tui.model import RunResult
+from s3sync_tui.model import ModeChoice, RunResult
 
 if TYPE_CHECKING:  # the dashboard imports this module, and needs no more of it than the words
     from s3sync_tui.settings import Settings
@@ -41,11 +40,17 @@ RECORDS_HELD = 200
 """Log records that wait to be told, at most; what comes on top is dropped."""
 
 
-class Command(Enum):
-    """What the process is told."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The process is to sync."""
 
-    RUN = auto()
-    CANCEL = auto()
+    mode: ModeChoice | None = None
+    """None: as the settings have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The run is to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +103,8 @@ async def _serve(told: RawIOBase | IO[bytes]) -> None:
     run: asyncio.Task[Ended] | None = None
     try:
         while (command := await _receive(commands)) is not None:
-            if command is Command.RUN:
-                run = asyncio.create_task(_run(hello.settings, outbox.put))
+            if isinstance(command, Run):
+                run = asyncio.create_task(_run(hello.settings, command.mode, outbox.put))
                 run.add_done_callback(lambda ended: outbox.put(_end_of(ended)))
             elif run is not None:
                 run.cancel()
@@ -127,14 +132,14 @@ def _load(settings: Settings) -> None:
         import_module(f"s3sync_tui.{module}")
 
 
-async def _run(settings: Settings, sink: Sink) -> Ended:
+async def _run(settings: Settings, mode: ModeChoice | None, sink: Sink) -> Ended:
     from s3sync_tui.connect import make_source, open_catalog, sync_options
     from s3sync_tui.engine.sync import sync
     from s3sync_tui.fault import fault_of_ours
 
     try:
         async with make_source(settings) as source, open_catalog(settings) as catalog:
-            options = sync_options(settings, dry_run=False)
+            options = sync_options(settings, dry_run=False, mode=mode)
             return Ended(result=await sync(source, catalog, options, sink))
     except S3SyncError as error:
         return Ended(error=error)

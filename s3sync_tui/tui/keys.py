@@ -13,6 +13,10 @@ _WATCH = (
 )
 _EXPLAINED = {
     "sync": ("Sync S3", "Bring the table in step with the bucket, now."),
+    "sync('full')": (
+        "Full sync",
+        "Sync now and list the whole bucket, also where a delta run would do.",
+    ),
     "cancel": ("Cancel the run", "Stop the run, after a question. What is committed stays."),
     "watch": ("Watch on/off", _WATCH),
     "export": ("Export", "Write runs, growth or health to a file, as CSV or JSON."),
@@ -31,14 +35,18 @@ _EXPLAINED = {
 
 def title_of(binding: Binding) -> str:
     """What it does, in a few words."""
-    known = _EXPLAINED.get(action_name(binding))
+    known = _explained(binding)
     return known[0].format(binding.description) if known else binding.description
 
 
 def help_of(binding: Binding) -> str:
     """What it does, in a line; empty where nobody has said."""
-    known = _EXPLAINED.get(action_name(binding))
+    known = _explained(binding)
     return known[1] if known else binding.tooltip
+
+
+def _explained(binding: Binding) -> tuple[str, str] | None:
+    return _EXPLAINED.get(binding.action) or _EXPLAINED.get(action_name(binding))
 
 
 def action_name(binding: Binding) -> str:

@@ -29,6 +29,11 @@ class PanelHelp:
 
 
 RUN_FIGURES = (
+    Term(
+        "full, delta",
+        "A full run lists the whole bucket, a delta run only where new keys may be, as far as "
+        "their order tells. The total of a delta run is what it has listed.",
+    ),
     Term("total", "Images found in the bucket. It is always added + skipped."),
     Term("added", "Rows inserted, for images that the table did not have."),
     Term("skipped", "Images that the table had already. Nothing was done to them."),

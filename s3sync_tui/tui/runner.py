@@ -17,9 +17,9 @@ from typing import IO
 
 from s3sync_tui.errors import S3SyncError
 from s3sync_tui.events import Event, Sink
-from s3sync_tui.model import RunResult
+from s3sync_tui.model import ModeChoice, RunResult
 from s3sync_tui.settings import Settings
-from s3sync_tui.tui.engine_process import SIZE_BYTES, Command, Ended, Hello, Message, pack
+from s3sync_tui.tui.engine_process import SIZE_BYTES, Cancel, Ended, Hello, Message, Run, pack
 
 STOP_SECONDS = 5.0
 """For a cancelled run, and for the process to end; both are killed after that."""
@@ -44,8 +44,9 @@ class Runner:
         async with self._turn:
             await self._started()
 
-    async def run(self, sink: Sink) -> RunResult:
-        """One sync; ``sink`` hears of it here, in order, ten times a second at most.
+    async def run(self, sink: Sink, mode: ModeChoice | None = None) -> RunResult:
+        """One sync, in ``mode`` or as the settings have it; ``sink`` hears of it here, in
+        order, ten times a second at most.
 
         Raises what :func:`~s3sync_tui.engine.sync.sync` and
         :func:`~s3sync_tui.connect.open_catalog` raise, and
@@ -55,7 +56,7 @@ class Runner:
         async with self._turn:
             engine = await self._started()
             try:
-                ended = await engine.run(sink)
+                ended = await engine.run(sink, mode)
             except (EOFError, ConnectionError):
                 self._engine = None
                 raise await engine.epitaph() from None
@@ -115,9 +116,9 @@ class _Engine:
         """Whether the process is no more."""
         return self._process.returncode is not None
 
-    async def run(self, sink: Sink) -> Ended:
+    async def run(self, sink: Sink, mode: ModeChoice | None) -> Ended:
         """One run. Raises EOFError and ConnectionError where the process ends before it."""
-        self._tell(Command.RUN)
+        self._tell(Run(mode))
         try:
             return await self._listen(sink)
         except asyncio.CancelledError:
@@ -175,7 +176,7 @@ class _Engine:
         too long a wait, kills it: then the next run says that it was interrupted."""
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                self._tell(Command.CANCEL)
+                self._tell(Cancel())
                 await self._listen(sink)
         except (TimeoutError, EOFError, ConnectionError):
             log.warning("The sync did not stop in time: its process is ended.")

@@ -13,7 +13,8 @@ from tests.support.stub import ListingStub, error_reply, served
 
 def says(ended: Ended, code: int, *texts: str) -> None:
     assert ended.code == code, ended.err
-    assert ended.err.startswith("Error: ")
+    # A run that began has said why it lists all or only what may be new.
+    assert ended.err.startswith(("Error: ", "Full run: "))
     for text in texts:
         assert text in ended.err
 

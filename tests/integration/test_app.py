@@ -92,6 +92,11 @@ async def test_s_syncs_and_the_panels_tell(
         await until(pilot, lambda: isinstance(pilot.app.screen, RunDetails))
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, Dashboard)
+        await pilot.press("S")
+        done = "select details ->> 'mode_reason' from sync_runs where status = 'succeeded'"
+        await until(pilot, lambda: len(behind.execute(done.encode()).fetchall()) > 1)
+    reasons = behind.execute(f"{done} order by id".encode()).fetchall()
+    assert reasons == [("no full run has succeeded yet",), ("as asked",)]
 
 
 async def test_c_stops_a_run_once_confirmed(

@@ -15,7 +15,7 @@ from s3sync_tui.errors import BucketDenied, CatalogError
 from s3sync_tui.insight.check import Check, CheckStatus
 from s3sync_tui.insight.checks import bucket as bucket_checks
 from s3sync_tui.insight.health import Health, check_health
-from s3sync_tui.model import KeyRange, ObjectPage, Rows
+from s3sync_tui.model import KeyRange, Level, ObjectPage, Rows
 from tests.support.database import Connection
 
 OK, WARN, FAIL, UNKNOWN = CheckStatus.OK, CheckStatus.WARN, CheckStatus.FAIL, CheckStatus.UNKNOWN
@@ -42,6 +42,9 @@ class BucketOfTests:
 
     async def split_points(self, span: KeyRange, parts: int) -> list[str]:
         return []
+
+    async def level(self, prefix: str) -> Level | None:
+        return None
 
     async def pages(self, span: KeyRange) -> AsyncIterator[ObjectPage]:
         self.list_requests += 1

@@ -92,6 +92,17 @@ async def test_events_come_in_order_and_end_with_the_result(
         assert done[-1] == KEYS
 
 
+async def test_a_run_can_be_asked_to_be_full(settings: Settings) -> None:
+    events: list[Event] = []
+    async with prepared(settings) as (runner, _):
+        result = await runner.run(events.append, "full")
+        by_settings = await runner.run(lambda _: None)
+    assert (result.mode, result.mode_reason) == (RunMode.FULL, "as asked")
+    assert by_settings.mode_reason != "as asked"
+    [started] = [event for event in events if isinstance(event, RunStarted)]
+    assert (started.mode, started.mode_reason) == (RunMode.FULL, "as asked")
+
+
 async def test_one_process_serves_run_after_run(settings: Settings, behind: Connection) -> None:
     async with prepared(settings) as (runner, process):
         for _ in range(2):

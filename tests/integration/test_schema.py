@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -20,6 +21,8 @@ from s3sync_tui.errors import (
 from s3sync_tui.model import KeyRange, RunMode, RunRequest
 from tests.contract.images import kept_counts, rows, true_counts
 from tests.support.database import Connection, DatabaseServer
+
+VERSION_1 = Path(__file__).parents[1] / "support" / "supabase-schema-1.sql"
 
 OLDER = """
 create table images (
@@ -184,19 +187,49 @@ async def test_functions_of_an_older_version_do_not_stay_beside_ours(
     await opened(catalog_database, "old_photos")
 
 
-async def test_a_function_that_has_one_parameter_more_than_before_takes_its_place(
-    catalog_database: str, behind: Connection
+async def test_a_database_of_version_1_is_upgraded_and_loses_nothing(
+    plain: str, own: Connection
 ) -> None:
-    signature = "bigint, int, bigint, bigint, bigint, bigint, bigint, bigint, double precision"
-    behind.execute(
-        f"""drop function s3sync_renew({signature}, jsonb);
-            create function s3sync_renew({signature}) returns boolean language sql
-            as 'select true'""".encode()
+    own.execute(VERSION_1.read_bytes())
+    own.execute(
+        """insert into images (filename, size_bytes, etag, label) values ('a.jpg', 3, 'e', 'zebra');
+           select s3sync_recount();
+           select s3sync_begin_run('b', '', 'full', 'older', 60);
+           select s3sync_finish_run(1, 'succeeded', 1, 0, 0, 2, 0.1, '', '', '{"phases": []}');
+           select s3sync_begin_run('b', '', 'full', 'older, still at work', 1)"""
     )
-    await catalog_at(catalog_database).apply_schema()
-    found = behind.execute("select pronargs from pg_proc where proname = 's3sync_renew'")
-    assert found.fetchall() == [(10,)]
-    assert await catalog_at(catalog_database).apply_schema() == []
+    with pytest.raises(SchemaError, match="has version 1; version 2 is needed"):
+        await opened(plain)
+    changes = await catalog_at(plain).apply_schema()
+    assert "created table sync_lanes" in changes
+    assert "switched on row level security on sync_lanes" in changes
+    assert await catalog_at(plain).apply_schema() == []
+
+    arguments = "select pronargs from pg_proc where proname = 's3sync_finish_run'"
+    assert own.execute(arguments).fetchall() == [(11,)]
+    image = own.execute("select filename, size_bytes, etag, label from images").fetchall()
+    assert image == [("a.jpg", 3, "e", "zebra")]
+    assert kept_counts(own) == true_counts(own)
+    own.execute("update sync_leases set expires_at = now()")
+    catalog = catalog_at(plain)
+    await catalog.open()
+    assert (await catalog.begin_run(RunRequest("b", "", RunMode.DELTA, "we", 60))).interrupted == [
+        2
+    ]
+    modes = [(run.mode, run.stats.total) for run in (await catalog.history()).runs]
+    assert modes == [("delta", 0), ("full", 0), ("full", 1)]
+    assert await catalog.lanes("b", "") is None
+    await catalog.close()
+
+
+async def test_a_table_of_lanes_that_is_not_ours_is_in_the_way(plain: str, own: Connection) -> None:
+    own.execute(VERSION_1.read_bytes())
+    own.execute("create table sync_lanes (mine text)")
+    with pytest.raises(SchemaError, match="a table sync_lanes exists that s3sync-tui did not make"):
+        await catalog_at(plain).apply_schema()
+    own.execute("alter table sync_lanes rename to my_sync_lanes")
+    await catalog_at(plain).apply_schema()
+    await opened(plain)
 
 
 async def test_a_newer_schema_is_left_alone(catalog_database: str, behind: Connection) -> None:
@@ -265,7 +298,7 @@ def test_another_table_s_name_reaches_every_object_of_the_schema() -> None:
     renamed = schema_sql("photos")
     assert '"photos_filename_s3sync_idx"' in renamed
     assert '"s3sync_insert__photos"' in renamed
-    shared = ("sync_runs", "sync_leases", "sync_batches", "sync_schema")
+    shared = ("sync_runs", "sync_leases", "sync_batches", "sync_lanes", "sync_schema")
     assert all(name in renamed for name in shared)
 
 
@@ -278,7 +311,7 @@ def test_another_table_s_name_reaches_every_object_of_the_schema() -> None:
                 "language sql immutable as 'select 0'"
             ),
             SchemaError,
-            "version 0; version 1 is needed",
+            "version 0; version 2 is needed",
         ),
         (
             (

@@ -27,7 +27,7 @@ from s3sync_tui.events import (
     RunFinished,
     RunStarted,
 )
-from s3sync_tui.model import KeyRange, ObjectPage, Rows, RunRecord, RunResult, RunStatus
+from s3sync_tui.model import KeyRange, Level, ObjectPage, Rows, RunRecord, RunResult, RunStatus
 from s3sync_tui.phases import MOST_RATES, Phase
 from tests.support.database import Connection
 from tests.support.supabase_stack import SupabaseStack
@@ -53,6 +53,9 @@ class BucketOfTests:
     async def close(self) -> None: ...
     async def split_points(self, span: KeyRange, parts: int) -> list[str]:
         return self.cuts
+
+    async def level(self, prefix: str) -> Level | None:
+        return None
 
     async def pages(self, span: KeyRange) -> AsyncIterator[ObjectPage]:
         keys = sorted(self.objects)
@@ -245,9 +248,11 @@ async def test_a_failed_range_costs_only_its_own_keys_and_the_next_run_brings_th
     told = Told()
     result = await run_on(catalog_database, bucket, told)
     assert (result.status, result.exit_code, result.stats.added) == (RunStatus.FAILED, 7, 13)
-    assert result.failed_ranges == [KeyRange("b2", "c")]
+    [failed] = result.failed_ranges  # somebody may have taken over what lies behind b4
+    assert failed.after == "b2"
+    assert "b4" in failed
     assert result.error == "1 key range could not be listed. No answer."
-    assert told.of(RangeFailed) == [RangeFailed(KeyRange("b2", "c"), "No answer.")]
+    assert told.of(RangeFailed) == [RangeFailed(failed, "No answer.")]
     bucket.faults = {}
     again = await run_on(catalog_database, bucket)
     assert (again.status, again.stats.added) == (RunStatus.SUCCEEDED, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -36,6 +37,16 @@ def test_a_run_each_five_minutes_is_8640_a_month() -> None:
     assert cost.seconds_between_runs == 300
     assert cost.projected_month_usd == pytest.approx(8640 * 0.005)
     assert cost.month_usd == pytest.approx(0.1)
+
+
+def test_of_delta_runs_one_each_day_is_full() -> None:
+    deltas = [replace(run(5 * n, 50), mode="delta") for n in range(20)]
+    mixed = measure_cost([*deltas, run(100, 10_000)], now=NOW)
+    assert mixed.projected_month_usd == pytest.approx(8610 * 0.00025 + 30 * 0.05)
+    alone = measure_cost(deltas, now=NOW)
+    assert alone.projected_month_usd == pytest.approx(8640 * 0.00025)
+    seldom = [replace(run(0, 50), mode="delta"), run(60 * 24 * 10, 10_000)]
+    assert measure_cost(seldom, now=NOW).projected_month_usd == pytest.approx(3 * 0.05)
 
 
 def test_runs_by_hand_within_the_hour_tell_no_pace_but_a_schedule_does() -> None:

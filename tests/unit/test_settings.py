@@ -169,6 +169,9 @@ def test_every_setting_can_be_given_at_every_level(directory: Path) -> None:
         "lease_seconds": ("12", 12, "12"),
         "mark_gone": ("yes", True, "true"),
         "list_price": ("0.004", 0.004, "0.004"),
+        "mode": ("delta",),
+        "lookback": ("2h", 7200, '"2h"'),
+        "full_every": ("12h", 43_200, '"12h"'),
         "every": ("5m", 300, '"5m"'),
         "database_quota": ("8 GB", 8_000_000_000, '"8 GB"'),
         "database_url": (DATABASE, SecretStr(DATABASE)),
@@ -627,7 +630,15 @@ def test_names_of_tables(directory: Path, name: str) -> None:
     "name",
     [
         *("", "t" * 41, "7up", "Images", "public.images", "a-b", 'a"b', "tést"),
-        *("sync_runs", "sync_leases", "sync_batches", "sync_schema", "x_archive", "x_counts"),
+        *(
+            "sync_runs",
+            "sync_leases",
+            "sync_batches",
+            "sync_lanes",
+            "sync_schema",
+            "x_archive",
+            "x_counts",
+        ),
     ],
 )
 def test_what_is_no_name_of_a_table(directory: Path, name: str) -> None:
@@ -876,3 +887,13 @@ def test_what_is_no_time(directory: Path, text: str) -> None:
 def test_a_time_in_the_file_can_be_a_number_of_seconds(directory: Path) -> None:
     assert load(directory, "every = 60").settings.every == 60
     assert "must be a time" in fault(directory, "every = true").message
+
+
+@pytest.mark.parametrize("text", ["0", "-1h", "8d", "soon", "1.5h"])
+def test_a_lookback_that_is_too_long_or_none_is_refused(directory: Path, text: str) -> None:
+    assert f"--lookback {text}: must be " in fault(directory, lookback=text).message
+
+
+def test_a_mode_is_one_of_three(directory: Path) -> None:
+    message = fault(directory, mode="fast").message
+    assert "must be auto, full or delta" in message

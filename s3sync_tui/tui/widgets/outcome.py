@@ -8,7 +8,7 @@ from datetime import datetime
 from rich.cells import cell_len
 from textual.content import Content
 
-from s3sync_tui.model import RunRecord, RunStats
+from s3sync_tui.model import RunMode, RunRecord, RunStats
 from s3sync_tui.tui.figures import ago, countdown, duration, fit, moment, money, safe, safe_lines
 from s3sync_tui.tui.state import Standing, State
 from s3sync_tui.tui.tones import FAINT, MUTED
@@ -113,10 +113,10 @@ def _never_run() -> Content:
 def _figures(run: RunRecord, *, in_full: bool) -> list[Content]:
     stats = run.stats
     if not in_full:
-        return [*(_sentence(stats) if stats.total else []), _effort(run)]
+        return [*(_sentence(stats) if stats.total else []), _effort(run), *_why(run)]
     cells = max(9, len(f"{stats.total:,}"))
     rows = [
-        ((stats.total, "in the bucket"), (stats.changed, "changed")),
+        ((stats.total, found(run)), (stats.changed, "changed")),
         ((stats.added, "added"), (stats.gone, "gone")),
         ((stats.skipped, "skipped"), (stats.rejected, "rejected")),
     ]
@@ -132,7 +132,12 @@ def _figures(run: RunRecord, *, in_full: bool) -> list[Content]:
                 (f"  {other_name}", MUTED),
             )
         )
-    return [*shown, Content.empty(), _effort(run)]
+    return [*shown, Content.empty(), _effort(run), *_why(run)]
+
+
+def found(run: RunRecord) -> str:
+    """What the images are that a run has found: a delta run lists a part of the bucket."""
+    return "listed" if run.mode == RunMode.DELTA else "in the bucket"
 
 
 def _sentence(stats: RunStats) -> list[Content]:
@@ -159,6 +164,11 @@ def _effort(run: RunRecord) -> Content:
         f"{stats.list_requests:,} LIST · {money(stats.cost_usd)}",
         MUTED,
     )
+
+
+def _why(run: RunRecord) -> list[Content]:
+    reason = run.mode_reason
+    return [Content.styled(f"why {safe(run.mode)}: {safe(reason)}", MUTED)] if reason else []
 
 
 def _other(run: RunRecord, now: datetime) -> list[Content]:

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from s3sync_tui.model import KeyRange, RunRecord, RunStatus
 from s3sync_tui.tui.figures import ago, count, duration, fit, money, safe, safe_lines
 from s3sync_tui.tui.tones import FAINT, MUTED
+from s3sync_tui.tui.widgets.outcome import found
 from s3sync_tui.tui.widgets.runs_table import RUN_SIGNS
 
 WIDE_CELLS = 96
@@ -121,11 +122,15 @@ def _facts(run: RunRecord, now: datetime) -> list[tuple[str, str]]:
     asked = f"{count(stats.list_requests)} LIST request{'s' if stats.list_requests != 1 else ''}"
     return [
         ("bucket", f"{safe(run.bucket)}/{safe(run.prefix)}"),
-        ("by", f"{safe(run.holder)} · {safe(run.mode)}"),
+        ("by", f"{safe(run.holder)} · {safe(run.mode)}{_why(run)}"),
         ("began", _absolute(run.started_at, now)),
         ("ended", _absolute(ended, now) if ended is not None else "not yet"),
         ("asked", f"{asked} · {money(stats.cost_usd)}"),
     ]
+
+
+def _why(run: RunRecord) -> str:
+    return f": {safe(run.mode_reason)}" if run.mode_reason else ""
 
 
 def _fact(name: str, value: str, cells: int) -> Content:
@@ -154,7 +159,7 @@ def _sum(run: RunRecord) -> list[Content]:
 def _names(run: RunRecord) -> tuple[str, str]:
     """What total and skipped mean: only a run that succeeded knows about every image."""
     if run.status is RunStatus.SUCCEEDED:
-        return "in the bucket", "skipped"
+        return found(run), "skipped"
     return "found", "skipped or not done"
 
 

@@ -24,6 +24,7 @@ from s3sync_tui.events import (
 from s3sync_tui.model import RunRecord
 from s3sync_tui.tui.panel_help import RUN_FIGURES, PanelHelp, Term
 from s3sync_tui.tui.state import UNDER_WAY, Standing, State
+from s3sync_tui.tui.tones import MUTED
 from s3sync_tui.tui.widgets.outcome import describe, whose
 from s3sync_tui.tui.widgets.panel import Panel
 from s3sync_tui.tui.widgets.phase_bars import PhaseBars
@@ -115,7 +116,7 @@ class SyncPanel(Panel, can_focus=True):
             ("figures of a run", RUN_FIGURES),
         ),
         (
-            Term("s", "Sync now."),
+            Term("s  S", "Sync now; S: a full run, also where a delta would do."),
             Term("c", "Stop the run, after a question."),
             Term(
                 "w",
@@ -187,6 +188,8 @@ class SyncPanel(Panel, can_focus=True):
         if state.standing in UNDER_WAY and not was_under_way:
             bars.clear()
             self._failed_ranges = 0
+        elif state.standing not in UNDER_WAY:
+            self._say_mode("")
         if state.standing is Standing.CANCELLING:
             bars.cancelling()
         self._follow(state, now)
@@ -213,7 +216,9 @@ class SyncPanel(Panel, can_focus=True):
             case RangeFailed():
                 self._failed_ranges += 1
                 bars.note(**{"ranges failed": self._failed_ranges})
-            case RunStarted() | BucketListed():
+            case RunStarted():
+                self._say_mode(f"{event.mode.value}: {event.mode_reason}")
+            case BucketListed():
                 pass
 
     def show_history(self, runs: Sequence[RunRecord]) -> None:
@@ -250,6 +255,10 @@ class SyncPanel(Panel, can_focus=True):
             bars.note(added=run.stats.added, changed=run.stats.changed)
         self._followed = run
         self.set_class(run is not None, "-following")
+
+    def _say_mode(self, words: str) -> None:
+        """How the run under way is, and why, in the frame."""
+        self.set_title(1, "Sync", *([Content.styled(words, f"not bold {MUTED}")] if words else []))
 
     def _offer_keys(self) -> None:
         match self._state.standing:
