@@ -64,7 +64,7 @@ def standing(pilot: Pilot[None]) -> Standing:
 
 
 async def until(pilot: Pilot[None], what: Callable[[], object]) -> None:
-    for _ in range(300):
+    for _ in range(900):
         if what():
             return
         await pilot.pause(0.1)
