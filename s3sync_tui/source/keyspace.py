@@ -36,6 +36,8 @@ class KeySpace:
         self._alphabets: list[str] = []
         self._weights: list[int] = []
         self._keys = 0
+        self.changes = 0
+        """How often numbers have changed their meaning."""
 
     def learn(self, key: str) -> None:
         """Take in a key that exists; numbers from before mean nothing afterwards."""
@@ -72,6 +74,7 @@ class KeySpace:
         return "".join(characters)
 
     def _measure(self) -> None:
+        self.changes += 1
         self._alphabets = []
         varied = 0
         for is_word, places in groupby(self._seen, key=_WORD.issuperset):

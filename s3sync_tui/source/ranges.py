@@ -106,9 +106,17 @@ class _Part:
     """``met`` is still that of the part that it was cut from."""
     is_guess: bool = False
     """Nobody knows yet whether there is anything in it."""
+    _left: tuple[object, float] = (None, 0.0)
 
     def pages_left(self) -> float:
         """Were its keys everywhere as dense as those that it has met."""
+        # Asked of all parts after each page, which changes but one of them.
+        facts = (self.after, self.up_to, self.met, self.space, self.space.changes)
+        if self._left[0] != facts:
+            self._left = (facts, self._measured())
+        return self._left[1]
+
+    def _measured(self) -> float:
         if self.met is None:
             return 0.0
         first, last, pages = self.met
