@@ -48,7 +48,6 @@ async def make_source(settings: Settings) -> AsyncIterator[Source]:
 def _s3_source(settings: Settings, bucket: str) -> Source:
     """In a thread, for a screen may wait: boto3's lower half and aiohttp take a quarter of
     a second to load. And not at the top: not every command lists a bucket."""
-    import s3sync_tui.source.late_trust  # noqa: F401  # before aiohttp
     from s3sync_tui.source.s3 import S3Source
     from s3sync_tui.source.selection import Selection
 
