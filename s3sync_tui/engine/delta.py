@@ -94,7 +94,7 @@ class Course:
         self._started_at = started_at
         self._lookback = lookback
         self._fingerprint = fingerprint
-        self._learner = Learner(source.prefix, started_at, lookback)
+        self._learner: Learner  # made by spans(), before the first page
 
     async def spans(self) -> list[KeyRange] | None:
         """What to list, in key order; None for everything. The source is open."""

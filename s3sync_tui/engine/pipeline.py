@@ -97,16 +97,18 @@ class Pipeline:
         options: SyncOptions,
         sink: Sink,
         ticket: RunTicket,
+        images_before: int,
         decision: Decision,
         lanes: Lanes | None,
     ) -> None:
-        """``lanes`` are what is known of them."""
+        """``images_before`` are in the catalog already; ``lanes`` are what is known of them."""
         self._source = source
         self._catalog = catalog
         self._options = options
         self._sink = sink
         self._run_id = ticket.run_id
         self._started_at = ticket.started_at
+        self._images_before = images_before
         self._decision = decision
         self._course = Course(
             source,
@@ -168,10 +170,9 @@ class Pipeline:
         return None if self._failures else self._course.lanes()
 
     async def _stages(self) -> None:
-        summary = await self._catalog.summary()
-        self._progress.images_before = summary.images
+        self._progress.images_before = self._images_before
         await self._source.open()
-        ranges = await self._plan(summary.images)
+        ranges = await self._plan(self._images_before)
         self._progress.plan(ranges)
         async with asyncio.TaskGroup() as stages:
             stages.create_task(self._list(ranges))
@@ -180,7 +181,7 @@ class Pipeline:
                 stages.create_task(self._write())
         self._progress.end(Phase.INSERT)
         written = self._progress.added + self._progress.changed
-        worth_it = written >= max(VACUUM_FROM_ROWS, VACUUM_FROM_SHARE * summary.images)
+        worth_it = written >= max(VACUUM_FROM_ROWS, VACUUM_FROM_SHARE * self._images_before)
         if worth_it and self._run_id is not None:
             await self._catalog.vacuum()
 

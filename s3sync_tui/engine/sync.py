@@ -31,24 +31,24 @@ async def sync(source: Source, catalog: Catalog, options: SyncOptions, sink: Sin
     When cancelled, or stopped by a fault that nobody foresaw, the run's row says so
     before that exception is raised.
     """
-    now = (await catalog.summary()).at
+    summary = await catalog.summary()
     lanes = await catalog.lanes(source.bucket, source.prefix) if options.mode != "full" else None
     decision = decide(
         options.mode,
         lanes,
         fingerprint=options.fingerprint,
-        now=now,
+        now=summary.at,
         full_every=timedelta(seconds=options.full_every_seconds),
     )
     if options.dry_run:
-        ticket = RunTicket(None, now, [])
+        ticket = RunTicket(None, summary.at, [])
     else:
         ticket = await catalog.begin_run(
             RunRequest(
                 source.bucket, source.prefix, decision.mode, options.holder, options.lease_seconds
             )
         )
-    run = Pipeline(source, catalog, options, sink, ticket, decision, lanes)
+    run = Pipeline(source, catalog, options, sink, ticket, summary.images, decision, lanes)
     sink(
         RunStarted(
             ticket.run_id,
