@@ -31,13 +31,14 @@ async def until_waiting(database: Connection, waiting: int) -> None:
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.parametrize("fresh", [False, True])
 async def test_finishing_waits_for_a_batch_under_way_and_counts_it(
-    catalog: Catalog, database: Connection
+    catalog: Catalog, database: Connection, fresh: bool
 ) -> None:
     run_id = await begin(catalog)
     with database.transaction(force_rollback=True):
         database.execute("insert into images (filename) values ('b')")
-        batch = asyncio.create_task(catalog.insert_batch(run_id, 1, rows(["a", "b"])))
+        batch = asyncio.create_task(catalog.insert_batch(run_id, 1, rows(["a", "b"]), fresh=fresh))
         await until_waiting(database, 1)
         finish = asyncio.create_task(catalog.finish_run(run_id, result(run_id)))
         await until_waiting(database, 2)
@@ -46,6 +47,7 @@ async def test_finishing_waits_for_a_batch_under_way_and_counts_it(
         assert await batch == 2
     assert (await finish).added == 2
     assert stored(database) == rows(["a", "b"])
+    assert kept_counts(database) == true_counts(database)
 
 
 async def test_taking_over_waits_for_a_batch_under_way_and_counts_it(
@@ -69,15 +71,16 @@ async def test_taking_over_waits_for_a_batch_under_way_and_counts_it(
     assert stored(database) == rows(["a", "b"])
 
 
+@pytest.mark.parametrize("fresh", [False, True])
 async def test_a_batch_that_waits_for_a_takeover_is_refused(
-    transport: Transport, database: Connection
+    transport: Transport, database: Connection, fresh: bool
 ) -> None:
     dead = await transport.make()
     run_id = await begin(dead)
     with database.transaction():
         expire_leases(database)
         database.execute("select s3sync_begin_run('bucket', '', 'full', 'another', 60)")
-        batch = asyncio.create_task(dead.insert_batch(run_id, 1, rows(["a"])))
+        batch = asyncio.create_task(dead.insert_batch(run_id, 1, rows(["a"]), fresh=fresh))
         await until_waiting(database, 1)
     with pytest.raises(LeaseLost):
         await batch

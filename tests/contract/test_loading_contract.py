@@ -4,19 +4,17 @@ also where they are not."""
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.catalog.schema import schema_sql
-from s3sync_tui.errors import LeaseLost
 from s3sync_tui.model import Rows
 from tests.contract.conftest import Transport
 from tests.contract.images import HARD_KEYS, kept_counts, rows, stored, true_counts
 from tests.contract.runs import begin, result
-from tests.contract.test_fencing_contract import expire_leases, until_waiting
+from tests.contract.test_fencing_contract import until_waiting
 from tests.support.database import Connection
 
 
@@ -125,36 +123,3 @@ async def test_a_row_that_someone_else_inserts_meanwhile_is_not_counted(
     found = database.execute("select filename from images order by filename").fetchall()
     assert found == [("a",), ("b",), ("c",)]
     assert (await catalog.finish_run(run_id, result(run_id))).added == 2
-
-
-async def test_finishing_waits_for_fresh_rows_under_way_and_counts_them(
-    catalog: Catalog, database: Connection
-) -> None:
-    run_id = await begin(catalog)
-    with database.transaction(force_rollback=True):
-        database.execute("insert into images (filename) values ('b')")
-        batch = asyncio.create_task(catalog.insert_batch(run_id, 1, rows(["a", "b"]), fresh=True))
-        await until_waiting(database, 1)
-        finish = asyncio.create_task(catalog.finish_run(run_id, result(run_id)))
-        await until_waiting(database, 2)
-    # Losing the answer, the batch asks again when its run has ended.
-    with suppress(LeaseLost):
-        assert await batch == 2
-    assert (await finish).added == 2
-    assert stored(database) == rows(["a", "b"])
-    assert kept_counts(database) == true_counts(database)
-
-
-async def test_fresh_rows_that_wait_for_a_takeover_are_refused(
-    transport: Transport, database: Connection
-) -> None:
-    dead = await transport.make()
-    run_id = await begin(dead)
-    with database.transaction():
-        expire_leases(database)
-        database.execute("select s3sync_begin_run('bucket', '', 'full', 'another', 60)")
-        batch = asyncio.create_task(dead.insert_batch(run_id, 1, rows(["a"]), fresh=True))
-        await until_waiting(database, 1)
-    with pytest.raises(LeaseLost):
-        await batch
-    assert stored(database) == Rows([], [], [], [])
