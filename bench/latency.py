@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -65,7 +66,7 @@ def _measure(plan: Plan, tables: Tables, layout: str) -> tuple[list[list[str]], 
                 at = few if count == plan.few else bucket
                 rounds.take(
                     f"{layout}, {side}", count,
-                    lambda: run(side, at.endpoint, streams, known),  # noqa: B023
+                    partial(run, side, at.endpoint, streams, known),
                 )  # fmt: skip
     slow = plan.few / rounds.median(f"{layout}, one after another")
     rows, goals = [], []

@@ -6,6 +6,7 @@ the hundred thousand, found by their index. What an object is, follows from its 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,7 +37,7 @@ class Objects:
     size: Bytes
 
 
-class Layout:
+class Layout(ABC):
     """``count`` objects in key order, the newest of them from ``end`` and before."""
 
     def __init__(self, count: int, end: datetime) -> None:
@@ -68,9 +69,9 @@ class Layout:
             if len(indices):
                 yield self.objects(indices)
 
+    @abstractmethod
     def _keys(self, indices: Numbers) -> tuple[Numbers, Bytes]:
         """When they came, in seconds since 1970, and their keys."""
-        raise NotImplementedError
 
     def _times(self, before_last: Numbers, every_ms: int) -> tuple[Numbers, Numbers]:
         """Seconds and milliseconds of those that came so many places before the last, one

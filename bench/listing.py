@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from measuring import Plan, Rounds, our_listing, stub
 from peers import LISTERS, SLOW_LISTERS
 from report import Section, at_least
@@ -18,9 +20,9 @@ def measure(plan: Plan) -> Section:
         before = bucket.counts()
         for _ in range(plan.rounds):
             for side, lister in sides.items():
-                rounds.take(side, plan.keys, lambda: lister(bucket.endpoint))  # noqa: B023
+                rounds.take(side, plan.keys, partial(lister, bucket.endpoint))
             for side, lister in SLOW_LISTERS.items():
-                rounds.take(side, plan.few, lambda: lister(few.endpoint))  # noqa: B023
+                rounds.take(side, plan.few, partial(lister, few.endpoint))
         after = bucket.counts()
     pages = after["lists"] - before["lists"]
     per_second = pages / (after["cpu_seconds"] - before["cpu_seconds"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from measuring import Plan, Rounds, command, stub
 from report import Section, at_least
 from tables import Tables
@@ -16,7 +18,7 @@ def measure(plan: Plan, tables: Tables) -> Section:
                 rounds.take(
                     f"{processes}",
                     plan.keys,
-                    lambda: ours_with_processes(bucket.endpoint, database, processes),  # noqa: B023
+                    partial(ours_with_processes, bucket.endpoint, database, processes),
                 )
     ratio = rounds.median("1") / rounds.median("2")
     return Section(

@@ -22,7 +22,7 @@ class Rendered(Sequence[bytes]):
 
     def __init__(self, layout: Layout, *, without: int = 0) -> None:
         self._count = layout.count - without
-        self.file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        self.file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # until close()
         for objects in layout.chunks(without=without):
             matrix = assembled(_xml(objects), len(objects.key))
             self.width = matrix.shape[1]

@@ -33,7 +33,8 @@ def _run() -> None:
     if sys.argv[1:] == ["--version"]:  # scripts ask often, and it needs no library
         from s3sync_tui import __version__
 
-        print(f"s3sync-tui {__version__}", flush=True)  # noqa: T201
+        sys.stdout.write(f"s3sync-tui {__version__}\n")
+        sys.stdout.flush()
         return
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for them costs 16 ms
     from s3sync_tui.cli.commands import app

@@ -22,7 +22,7 @@ def read_models_quickly(session: Session) -> None:
 class _Models(Loader):
     """Takes each directory for a service; botocore looks into all of its 400 first."""
 
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002  # as botocore calls it
         directories = [Path(path) for path in self.search_paths]
         return [each.name for path in directories if path.is_dir() for each in path.iterdir()]
 
