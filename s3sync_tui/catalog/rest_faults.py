@@ -30,6 +30,9 @@ _TRANSIENT_CLASSES = {"08", "53", "57"}  # connection, resources, operator inter
 _LASTING = {"53100", "57014", "57P04"}  # disk full, statement timeout, database dropped
 
 _STATEMENT_TIMEOUT = "57014"
+# PostgREST 12 answers 400 with an empty code and an empty message where its connection to
+# the database is lost at COMMIT (seen when Postgres crashed there).
+_CONNECTION_LOST = "08006"
 # "The request is not completed within the configured time limit."
 # https://supabase.com/docs/guides/platform/http-status-codes#544-project-api-gateway-timeout
 _GATEWAY_TIMEOUT = 544
@@ -67,9 +70,12 @@ def read_fault(answer: httpx.Response) -> RestFault | None:
         except ValueError:
             body = None
     said = body if isinstance(body, dict) else {}
+    code = str(said.get("code") or "")
+    if said.get("code") == "" and not said.get("message"):
+        code = _CONNECTION_LOST
     return RestFault(
         status=answer.status_code,
-        code=str(said.get("code") or ""),
+        code=code,
         message=str(said.get("message") or said.get("msg") or said.get("error") or "")
         or answer.reason_phrase,
         hint=str(said.get("hint") or ""),

@@ -212,8 +212,9 @@ class S3SyncApp(App[None]):
         except LeaseHeld as held:
             self.notify(f"{held.message}\n{held.hint}", severity="warning")
         except S3SyncError as error:
-            self._dashboard.show_state(state_of_error(error, local_now()))
-            self.notify(f"{error.message}\n{error.hint}", severity="error")
+            if self._dashboard.is_alive:
+                self._dashboard.show_state(state_of_error(error, local_now()))
+                self.notify(f"{error.message}\n{error.hint}", severity="error")
         finally:
             self._cancelling = False
             self.call_later(self._ran)
@@ -225,12 +226,14 @@ class S3SyncApp(App[None]):
             self.exit()
 
     def _read(self, event: Event) -> None:
+        if not self._dashboard.is_alive:  # on the way out
+            return
         self._dashboard.read(event)
         if isinstance(event, RunStarted):
             self._dashboard.show_place(event.bucket, event.catalog)
 
     def _sync_when_due(self) -> None:
-        if not self._dashboard.is_alive:  # on the way out
+        if not self._dashboard.is_alive:
             return
         runs = self._readings.runs
         if runs:  # another host's put ours off, too

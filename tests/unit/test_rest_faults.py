@@ -56,6 +56,15 @@ def test_passing_faults_of_the_database_are_tried_again(status: int, code: str) 
     assert isinstance(said(RestFault(status, code)), CatalogUnreachable)
 
 
+def test_a_connection_that_is_lost_at_commit_is_tried_again() -> None:
+    """As PostgREST 12.0.2 answered when Postgres was killed at that moment."""
+    answer = httpx.Response(400, json={"code": "", "details": None, "hint": None, "message": ""})
+    fault = read_fault(answer)
+    assert fault is not None
+    assert is_transient(fault)
+    assert isinstance(said(fault), CatalogUnreachable)
+
+
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
