@@ -25,7 +25,7 @@ from s3sync_tui.engine.sync import sync
 from s3sync_tui.errors import BucketError
 from s3sync_tui.model import KeyRange, ObjectPage
 from s3sync_tui.settings import Settings, load_settings
-from s3sync_tui.source.ranges import list_in_parallel
+from s3sync_tui.source.ranges import Listing
 
 for module in ("catalog.postgres", "catalog.supabase", "source.s3"):
     import_module(f"s3sync_tui.{module}")  # the command does it late; here, no clock runs yet
@@ -47,13 +47,13 @@ async def listed(settings: Settings, concurrency: int, cuts: list[str]) -> dict[
         await source.open()
         if concurrency > 1 and not cuts:  # as the engine does
             cuts = await source.split_points(KeyRange(), concurrency)
-        await list_in_parallel(
+        await Listing(
             source,
             KeyRange().split(cuts),
             concurrency=concurrency,
             deliver=deliver,
             failed=failed,
-        )
+        ).run()
         return {"keys": found, "list_requests": source.list_requests}
 
 

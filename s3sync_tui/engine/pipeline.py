@@ -32,7 +32,7 @@ from s3sync_tui.model import (
 )
 from s3sync_tui.phases import Phase
 from s3sync_tui.source.base import Source
-from s3sync_tui.source.ranges import list_in_parallel
+from s3sync_tui.source.ranges import Listing
 
 PAGES_HELD_BYTES = 3 * 1024 * 1024
 """What waits between listing and reconciling: about 10 pages of S3's XML, each of which
@@ -200,13 +200,13 @@ class Pipeline:
     async def _list(self, ranges: list[KeyRange]) -> None:
         progress = self._progress
         progress.begin(Phase.LIST)
-        await list_in_parallel(
+        await Listing(
             self._source,
             ranges,
             concurrency=self._options.list_concurrency,
             deliver=self._deliver,
             failed=self._range_failed,
-        )
+        ).run()
         progress.all_listed = True
         progress.end(Phase.LIST)
         self._sink(BucketListed(progress.images, progress.listed - progress.images))

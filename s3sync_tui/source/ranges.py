@@ -3,78 +3,140 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from typing import Protocol
 
 from s3sync_tui.errors import BucketError, BucketUnreachable
 from s3sync_tui.model import KeyRange, ObjectPage
 from s3sync_tui.source.base import Source
-from s3sync_tui.source.keyspace import KeySpace
-
-LEAST_PAGES = 4
-"""What a range must have left to be cut: each cut costs half a LIST request, on average."""
-
-FIRST_JUMP = 16
-JUMP_GROWTH = 4
-"""How many pages ahead a range is cut of which nobody knows where its keys end, and how much
-further its rest. (Halving the key space instead mostly finds nothing: keys with a date in
-them fill a ten-thousandth of it.)"""
-
-CUTS_AT_FIRST = 16
-CUTS_PER_PAGE = 0.04
-LIKELY_PER_PAGE = 4
-LIKELY_AT_FIRST = 64
-"""What bounds the requests that cuts cost: so many cuts, and so many for each page that was
-listed or is likely to come; and however many seem likely, no more than these."""
-
-GUESSES = 4
-VAIN_PER_PAGE = 0.01
-"""How many cuts may be under way beyond which perhaps nothing is, and how many of them may
-have been in vain before: that many again, and so many for each page listed."""
+from s3sync_tui.source.plan import Part, Plan
 
 
-async def list_in_parallel(
-    source: Source,
-    spans: Iterable[KeyRange],
-    *,
-    concurrency: int,
-    deliver: Callable[[ObjectPage], Awaitable[None]],
-    failed: Callable[[KeyRange, BucketError], None],
-) -> None:
-    """List ``spans``, which do not overlap, ``concurrency`` requests at a time.
+class Others(Protocol):
+    """Who else lists parts of the same ranges."""
 
-    Spans that follow on one another are joined until there are no more than can be listed at
-    once: each costs up to one LIST request. Who has nothing to list takes over the further
-    part of the range with most left, at one of the spans' own bounds if it can, else at a
-    guess; so all are busy to the end, however the spans were cut. Every key comes once.
+    @property
+    def are_busy(self) -> bool:
+        """Whether any of them may still give something."""
 
-    Every page goes to ``deliver``; while that waits, its range waits. A range
-    that stays unreachable is handed to ``failed``, without what was delivered,
-    and the others go on. Whatever else is raised, by the source or by
-    ``deliver``, ends all of it and is raised here as it is.
+    def ask(self) -> None:
+        """Somebody here has nothing to list: what is given comes by
+        :meth:`Listing.take_over`, and when nothing will, by :meth:`Listing.look_again`."""
+
+
+class Alone:
+    """Nobody else does."""
+
+    are_busy = False
+
+    def ask(self) -> None:
+        """Nothing comes."""
+
+
+class Listing:
+    """Lists key ranges, several requests at a time.
+
+    Who has nothing to list takes over the further part of the range with most left, at one
+    of the spans' own bounds if it can, else at a guess; so all are busy to the end, however
+    the spans were cut. Every key comes once.
     """
-    plan = _Plan(_joined(spans, concurrency), concurrency)
 
-    async def work() -> None:
-        while (part := await plan.next()) is not None:
+    def __init__(
+        self,
+        source: Source,
+        spans: Iterable[KeyRange],
+        *,
+        concurrency: int,
+        deliver: Callable[[ObjectPage], Awaitable[None]],
+        failed: Callable[[KeyRange, BucketError], None],
+        others: Others | None = None,
+    ) -> None:
+        """``spans`` do not overlap. Every page goes to ``deliver``; while that waits, its
+        range waits. A range that stays unreachable is handed to ``failed``, without what was
+        delivered, and the others go on."""
+        self.plan = Plan(spans, concurrency)
+        self._source = source
+        self._concurrency = concurrency
+        self._deliver = deliver
+        self._failed = failed
+        self._others = others or Alone()
+        self._idle: deque[asyncio.Future[None]] = deque()
+
+    async def run(self) -> None:
+        """List all of it. Whatever else is raised, by the source or by ``deliver``, ends
+        all of it and is raised here as it is."""
+        if self._is_over:
+            return
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(self._concurrency):
+                    workers.create_task(self._work())
+        except ExceptionGroup as group:
+            # The first is the cause; the others are workers that met the same fault.
+            raise group.exceptions[0] from None
+
+    async def lend(self) -> Part | None:
+        """A part for somebody else to list, as soon as there is one worth it; None once all
+        is listed."""
+        return await self._wait_for(self.plan.give)
+
+    def take_over(self, part: Part) -> None:
+        """List what somebody else has given, too."""
+        self.plan.add(part)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """One of the idle may look again; if that is for nothing, so it would be for all."""
+        while self._idle:
+            turn = self._idle.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    @property
+    def _is_over(self) -> bool:
+        return self.plan.is_over and not self._others.are_busy
+
+    async def _work(self) -> None:
+        while (part := await self._wait_for(self.plan.next)) is not None:
             try:
                 while part.after < part.up_to:
                     try:
-                        await _list(source, part, plan, deliver)
+                        await self._list(part)
                     except _Unreachable as given_up:
-                        failed(plan.skip(part), given_up.error)
+                        self._failed(self.plan.skip(part), given_up.error)
             finally:
-                plan.finished(part)
+                self.plan.finished(part)
+                self.look_again()
 
-    try:
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(concurrency if plan.waiting else 0):
-                workers.create_task(work())
-    except ExceptionGroup as group:
-        # The first is the cause; the others are workers that met the same fault.
-        raise group.exceptions[0] from None
+    async def _wait_for(self, find: Callable[[], Part | None]) -> Part | None:
+        """What ``find`` finds; waits until there is something worth a request. None once all
+        is listed."""
+        while (part := find()) is None:
+            if self._is_over:
+                break
+            self._others.ask()
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._idle.append(turn)
+            await turn
+        self.look_again()
+        return part
+
+    async def _list(self, part: Part) -> None:
+        pages = self._source.pages(KeyRange(part.after, part.up_to))
+        while part.after < part.up_to:
+            try:
+                page = await anext(pages)
+            except BucketUnreachable as error:
+                raise _Unreachable(error) from error
+            if page.span.up_to > part.up_to:  # cut while the answer was under way
+                if page.rejected:  # nobody can tell where these are: asked anew
+                    return
+                page = page.until(part.up_to)
+            self.plan.listed(part, page)
+            self.look_again()
+            await self._deliver(page)
 
 
 class _Unreachable(Exception):
@@ -83,218 +145,3 @@ class _Unreachable(Exception):
     def __init__(self, error: BucketUnreachable) -> None:
         super().__init__()
         self.error = error
-
-
-@dataclass(eq=False, slots=True)
-class _Part:
-    """A range that is being listed, or will be."""
-
-    after: str
-    """It is listed up to here."""
-    up_to: str
-    """Lowered when somebody else takes over the rest."""
-    bounds: list[str] = field(default_factory=list)
-    """Where it may be cut, and something lies beyond."""
-    space: KeySpace = field(default_factory=KeySpace)
-    """Shared by all parts of one range."""
-    jump: int = FIRST_JUMP
-    pages: int = 0
-    met: tuple[str, str, int] | None = None
-    """The first key, the last key and the number of pages between that tell how dense keys
-    are: its own, or until it has some, those of the part that it was cut from."""
-    is_cut: bool = False
-    """``met`` is still that of the part that it was cut from."""
-    is_guess: bool = False
-    """Nobody knows yet whether there is anything in it."""
-    _left: tuple[object, float] = (None, 0.0)
-
-    def pages_left(self) -> float:
-        """Were its keys everywhere as dense as those that it has met."""
-        # Asked of all parts after each page, which changes but one of them.
-        facts = (self.after, self.up_to, self.met, self.space, self.space.changes)
-        if self._left[0] != facts:
-            self._left = (facts, self._measured())
-        return self._left[1]
-
-    def _measured(self) -> float:
-        if self.met is None:
-            return 0.0
-        first, last, pages = self.met
-        width = max(1, self.space.number(last) - self.space.number(first))
-        here, end = self.space.number(self.after), self.space.number(self.up_to)
-        return (end - here) * pages / width
-
-
-async def _list(
-    source: Source, part: _Part, plan: _Plan, deliver: Callable[[ObjectPage], Awaitable[None]]
-) -> None:
-    pages = source.pages(KeyRange(part.after, part.up_to))
-    while part.after < part.up_to:
-        try:
-            page = await anext(pages)
-        except BucketUnreachable as error:
-            raise _Unreachable(error) from error
-        if page.span.up_to > part.up_to:  # cut while the answer was under way
-            if page.rejected:  # nobody can tell where these are: asked anew
-                return
-            page = page.until(part.up_to)
-        plan.listed(part, page)
-        await deliver(page)
-
-
-class _Plan:
-    """What is to be listed, and who does it."""
-
-    def __init__(self, parts: Iterable[_Part], concurrency: int) -> None:
-        self.waiting = deque(parts)
-        self._concurrency = concurrency
-        self._active: list[_Part] = []
-        self._cuts = 0
-        self._guesses = 0
-        self._in_vain = 0
-        self._pages = 0
-        self._bounds_met = 1
-        self._idle: deque[asyncio.Future[None]] = deque()
-
-    async def next(self) -> _Part | None:
-        """What to list next; waits until there is something worth a request. None once all
-        is listed, or is being listed and nothing can be gained."""
-        while True:
-            part = self.waiting.popleft() if self.waiting else self._cut()
-            if part is not None:
-                self._active.append(part)
-                self._call()
-                return part
-            if not self._active:
-                self._call()
-                return None
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._idle.append(turn)
-            await turn
-
-    def listed(self, part: _Part, page: ObjectPage) -> None:
-        """``page`` of ``part`` has come."""
-        self._pages += 1
-        part.pages += 1
-        part.after = page.span.up_to
-        keys = page.images.keys or page.others
-        if passed := bisect_right(part.bounds, part.after):
-            keys = keys[bisect_right(keys, part.bounds[passed - 1]) :]
-            self._bounds_met += passed
-            del part.bounds[:passed]
-            part.space, part.met = KeySpace(), None  # keys may look different here
-        if part.is_guess:
-            part.is_guess = False
-            self._guesses -= 1
-            self._in_vain += not keys
-        if keys:
-            if part.met is None or part.is_cut:  # what is told of are the part's own pages
-                part.met, part.is_cut = (keys[0], keys[0], 0), False
-                part.space.learn(keys[0])
-            first, _, pages = part.met
-            part.space.learn(keys[-1])
-            part.met = (first, keys[-1], pages + 1)
-        self._call()
-
-    def skip(self, part: _Part) -> KeyRange:
-        """What of ``part`` is given up: up to its next bound."""
-        given_up = KeyRange(part.after, part.bounds.pop(0) if part.bounds else part.up_to)
-        part.after = given_up.up_to
-        return given_up
-
-    def finished(self, part: _Part) -> None:
-        """``part`` is listed, or given up."""
-        self._active.remove(part)
-        self._bounds_met += 1
-        self._call()
-
-    def _call(self) -> None:
-        """One of the idle may look again; if that is for nothing, so it would be for all."""
-        while self._idle:
-            turn = self._idle.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-
-    def _cut(self) -> _Part | None:
-        """The further part of the range that most can be gained from."""
-        known: dict[_Part, float] = {}
-        open_ended: dict[_Part, float] = {}
-        folder = self._pages / self._bounds_met
-        for part in self._active:
-            left = part.pages_left()
-            if part.bounds:
-                known[part] = len(part.bounds) * folder + min(left, part.pages)
-            elif left > 2 * part.jump:
-                open_ended[part] = left
-            elif part.pages:
-                known[part] = left
-        # A range without a known end has about as much left as it has shown.
-        likely = self._pages + sum(known.values()) + sum(part.pages for part in open_ended)
-        likely = min(likely, LIKELY_AT_FIRST + LIKELY_PER_PAGE * self._pages)
-        if self._cuts >= CUTS_AT_FIRST + CUTS_PER_PAGE * likely:
-            return None
-        # How far the keys go comes first: only then can anybody tell what a fair share is.
-        return self._guess(open_ended) or self._share(known, likely / self._concurrency)
-
-    def _guess(self, open_ended: dict[_Part, float]) -> _Part | None:
-        """What is beyond a jump ahead, perhaps."""
-        if self._guesses >= GUESSES or self._in_vain >= GUESSES + VAIN_PER_PAGE * self._pages:
-            return None
-        # What has gone on for long will go on for long.
-        shown = {part: part.jump if part.is_guess else part.pages for part in open_ended}
-        for part in sorted(open_ended, key=lambda part: shown[part], reverse=True):
-            if shown[part] < LEAST_PAGES and self._pages > 1:
-                break
-            if cut := self._middle(part, open_ended[part]):
-                rest = self._taken(part, cut)
-                rest.jump *= JUMP_GROWTH
-                rest.is_guess = True
-                self._guesses += 1
-                return rest
-        return None
-
-    def _share(self, known: dict[_Part, float], fair: float) -> _Part | None:
-        """Half of the largest, where that is more than a ``fair`` number of pages."""
-        for part in sorted(known, key=lambda part: known[part], reverse=True):
-            if known[part] < max(LEAST_PAGES, fair):
-                break
-            if cut := self._middle(part, known[part]):
-                return self._taken(part, cut)
-        return None
-
-    def _taken(self, part: _Part, cut: str) -> _Part:
-        self._cuts += 1
-        kept = bisect_left(part.bounds, cut)
-        beyond = part.bounds[bisect_right(part.bounds, cut) :]
-        rest = _Part(cut, part.up_to, beyond, part.space, part.jump, met=part.met, is_cut=True)
-        part.up_to = cut
-        del part.bounds[kept:]
-        return rest
-
-    @staticmethod
-    def _middle(part: _Part, left: float) -> str | None:
-        """Where to cut ``part``: in the middle, or a jump ahead."""
-        if part.bounds:
-            return part.bounds[len(part.bounds) // 2]
-        space = part.space
-        here, end = space.number(part.after), space.number(part.up_to)
-        cut = space.key(here + int((end - here) * min(0.5, part.jump / left)))
-        return cut if part.after < cut < part.up_to else None
-
-
-def _joined(spans: Iterable[KeyRange], at_most: int) -> list[_Part]:
-    """The spans as parts, neighbours joined where there are more than ``at_most``."""
-    ordered = sorted(spans, key=lambda span: span.after)
-    each = -(-len(ordered) // at_most)
-    parts: list[_Part] = []
-    joined = 0
-    for span in ordered:
-        if parts and joined < each and parts[-1].up_to == span.after:
-            parts[-1].bounds.append(span.after)
-            parts[-1].up_to = span.up_to
-            joined += 1
-        else:
-            parts.append(_Part(span.after, span.up_to))
-            joined = 1
-    return parts

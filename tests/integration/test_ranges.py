@@ -21,13 +21,13 @@ from listing_stub import CameraKeys, HashedKeys, ListingStub
 
 from s3sync_tui.errors import BucketDenied, BucketError, BucketUnreachable
 from s3sync_tui.model import KeyRange, Level, ObjectPage, Rows
-from s3sync_tui.source.ranges import (
+from s3sync_tui.source.plan import (
     CUTS_AT_FIRST,
     CUTS_PER_PAGE,
     LIKELY_AT_FIRST,
     LIKELY_PER_PAGE,
-    list_in_parallel,
 )
+from s3sync_tui.source.ranges import Listing
 from s3sync_tui.source.s3 import S3Source
 from s3sync_tui.source.selection import Selection
 
@@ -158,13 +158,13 @@ def test_every_key_is_listed_exactly_once_however_the_ranges_are_cut(
     bench.source.prefix = prefix
     whole, listed = KeyRange.of_prefix(prefix), Listed()
     bench.runner.run(
-        list_in_parallel(
+        Listing(
             bench.source,
             whole.split(cuts),
             concurrency=4,
             deliver=listed.deliver,
             failed=listed.failed,
-        )
+        ).run()
     )
     ours = [key for key in keys if key.startswith(prefix)]
     assert sorted(listed.keys) == [key for key in ours if key.endswith(".jpg")]
@@ -181,9 +181,9 @@ async def test_cuts_from_the_bucket_list_it_whole() -> None:
         source = S3Source("stub-bucket", endpoint=endpoint, concurrency=4)
         spans = KeyRange().split(await source.split_points(KeyRange(), 6))
         assert len(spans) == parts
-        await list_in_parallel(
+        await Listing(
             source, spans, concurrency=4, deliver=listed.deliver, failed=listed.failed
-        )
+        ).run()
         assert sorted(listed.keys) == list(keys)
         assert listed.covered() == [KeyRange()]
         await source.close()
@@ -213,13 +213,13 @@ def test_who_has_nothing_to_do_takes_over_and_every_key_still_comes_once(
     bench.stub.keys, bench.stub.slowdown_rate, bench.source.prefix = keys, 0, ""
     before, listed, spans = bench.source.list_requests, Listed(), KeyRange().split(cuts)
     bench.runner.run(
-        list_in_parallel(
+        Listing(
             bench.source,
             spans,
             concurrency=concurrency,
             deliver=listed.deliver,
             failed=listed.failed,
-        )
+        ).run()
     )
     assert sorted(listed.keys) == keys
     assert listed.covered() == [KeyRange()]
@@ -238,9 +238,9 @@ async def test_a_bucket_that_nothing_is_known_of_is_soon_listed_by_many(
     stub, listed = ListingStub(keys, latency_seconds=0.02), Listed()
     endpoint = f"http://127.0.0.1:{await stub.start()}"
     source = S3Source("stub-bucket", endpoint=endpoint, concurrency=16, page_size=100)
-    await list_in_parallel(
+    await Listing(
         source, [KeyRange()], concurrency=16, deliver=listed.deliver, failed=listed.failed
-    )
+    ).run()
     assert sorted(listed.keys) == list(keys)
     # In the order in which they came: had one listed all, these would follow on one another.
     neighbours = sum(a.span.up_to == b.span.after for a, b in pairwise(listed.pages))
@@ -262,13 +262,13 @@ async def test_a_bucket_of_moto_is_listed_in_parallel() -> None:
     source, listed = S3Source("parallel", endpoint=endpoint, page_size=20), Listed()
     await source.open()
     cuts = await source.split_points(KeyRange(), 4)
-    await list_in_parallel(
+    await Listing(
         source,
         KeyRange().split(cuts),
         concurrency=4,
         deliver=listed.deliver,
         failed=listed.failed,
-    )
+    ).run()
     await source.close()
     server.stop()
     assert cuts
@@ -279,13 +279,13 @@ async def test_a_failed_range_names_what_was_not_delivered_and_the_others_go_on(
     gone = BucketUnreachable("no answer")
     source = ListSource([*"abcdef"], {"c": gone})
     listed = Listed()
-    await list_in_parallel(
+    await Listing(
         source,
         [KeyRange("", "d"), KeyRange("d")],
         concurrency=1,
         deliver=listed.deliver,
         failed=listed.failed,
-    )
+    ).run()
     assert listed.failures == [(KeyRange("b", "d"), gone)]
     assert listed.keys == ["a", "b", "e", "f"]
     assert listed.covered() == [KeyRange()]
@@ -296,13 +296,13 @@ async def test_what_concerns_the_whole_bucket_ends_the_listing(fault: Exception)
     source = ListSource([*"abcdef"], {"b": fault, "e": fault})
     listed = Listed()
     with pytest.raises(type(fault)) as caught:
-        await list_in_parallel(
+        await Listing(
             source,
             [KeyRange("", "c"), KeyRange("c")],
             concurrency=2,
             deliver=listed.deliver,
             failed=listed.failed,
-        )
+        ).run()
     assert caught.value is fault
     assert listed.failures == []
 
@@ -313,13 +313,13 @@ async def test_a_fault_of_the_receiver_is_raised_as_it_is() -> None:
 
     failures = Listed()
     with pytest.raises(BucketUnreachable, match="not of this bucket"):
-        await list_in_parallel(
+        await Listing(
             ListSource(["a"]),
             [KeyRange()],
             concurrency=2,
             deliver=deliver,
             failed=failures.failed,
-        )
+        ).run()
     assert failures.failures == []
 
 
@@ -335,13 +335,13 @@ async def test_a_slow_receiver_holds_the_listing_back_and_cancelling_ends_it() -
         await asyncio.sleep(3600)
 
     listing = asyncio.create_task(
-        list_in_parallel(
+        Listing(
             ListSource([*"abcdef"]),
             KeyRange().split("abcdef"),
             concurrency=3,
             deliver=deliver,
             failed=Listed().failed,
-        )
+        ).run()
     )
     await started.wait()
     for _ in range(50):
@@ -355,7 +355,7 @@ async def test_a_slow_receiver_holds_the_listing_back_and_cancelling_ends_it() -
 
 async def test_nothing_to_list_is_done_at_once() -> None:
     listed = Listed()
-    await list_in_parallel(
+    await Listing(
         ListSource(["a"]), [], concurrency=8, deliver=listed.deliver, failed=listed.failed
-    )
+    ).run()
     assert listed.pages == []
