@@ -107,6 +107,8 @@ class ListingStub:
         self.script = script
         self.requests: list[Request] = []
         """The first 10,000."""
+        self.at_once = self.most_at_once = 0
+        """Requests that wait for their answer, now and at most."""
         self._server: asyncio.Server | None = None
 
     async def start(self, port: int = 0) -> int:
@@ -234,6 +236,8 @@ class _Connection(asyncio.Protocol):
             url = urlsplit(target)
             query = dict(parse_qsl(url.query, keep_blank_values=True, errors="surrogateescape"))
             request = Request(method, url.path, query)
+            self._stub.at_once += 1
+            self._stub.most_at_once = max(self._stub.most_at_once, self._stub.at_once)
             if self._stub.latency_seconds:
                 loop = asyncio.get_running_loop()
                 loop.call_later(self._stub.latency_seconds, self._answer, request)
@@ -241,6 +245,7 @@ class _Connection(asyncio.Protocol):
                 self._answer(request)
 
     def _answer(self, request: Request) -> None:
+        self._stub.at_once -= 1
         transport = self._transport
         if transport is None or transport.is_closing():
             return

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -129,6 +130,23 @@ async def postgres_catalog(settings: Settings) -> AsyncIterator[tuple[PostgresCa
         await asyncio.to_thread(embedded.stop)
 
 
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Opens the bucket and the catalog of ``settings`` in another process, too."""
+
+    settings: Settings
+
+    @asynccontextmanager
+    async def __call__(self, streams: int) -> AsyncIterator[tuple[Source, Catalog]]:
+        """Both, for ``streams`` LIST requests at once. The schema is taken for granted."""
+        settings = self.settings.model_copy(update={"list_concurrency": streams})
+        async with (
+            make_source(settings) as source,
+            open_catalog(settings, verify=False) as catalog,
+        ):
+            yield source, catalog
+
+
 async def load_module(module: str) -> None:
     """Load what takes long in a thread: a screen may wait."""
     await asyncio.to_thread(import_module, module)
@@ -143,6 +161,7 @@ def sync_options(
     return SyncOptions(
         batch_size=settings.batch_size,
         list_concurrency=settings.list_concurrency,
+        processes=settings.processes,
         lease_seconds=settings.lease_seconds,
         mark_gone=settings.mark_gone,
         dry_run=dry_run,

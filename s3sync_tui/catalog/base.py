@@ -24,6 +24,11 @@ from s3sync_tui.phases import PhaseRecord
 if TYPE_CHECKING:
     from s3sync_tui.catalog.facts import CountFacts, GrowthFacts, HealthFacts, RunHistory
 
+BATCHES_PER_PROCESS = 2**26
+"""Batches of one run are numbered from 1, those of its further processes from 1 beyond this
+number and its multiples. The parts of a batch that is written in parts have numbers below 0,
+by the same rule."""
+
 
 class Catalog(Protocol):
     """One table of images and what belongs to it.

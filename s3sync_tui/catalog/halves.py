@@ -6,11 +6,13 @@ the reason: a busy disk, a lock, a small machine.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import count
 
+from s3sync_tui.catalog.base import BATCHES_PER_PROCESS
 from s3sync_tui.catalog.functions import GONE_SAMPLE, FunctionCatalog
 from s3sync_tui.errors import CatalogError
 from s3sync_tui.model import Difference, KeyRange, ObjectPage, RangeDigest, Rows
@@ -35,7 +37,7 @@ class HalvingCatalog(FunctionCatalog):
         # Batches that took too long, and the numbers of their halves: a repeated call of
         # such a batch asks for what its halves did. The engine's numbers are positive.
         self._halves: dict[tuple[int, int], tuple[int, int]] = {}
-        self._numbers = count(-1, -1)
+        self._numbers: defaultdict[int, count[int]] = defaultdict(lambda: count(1))
         self._latest = (0, 0)
 
     async def range_digests(self, spans: Sequence[KeyRange]) -> list[RangeDigest]:
@@ -125,12 +127,18 @@ class HalvingCatalog(FunctionCatalog):
                 portion.was_in_time()
                 return done
         if batch not in self._halves:
-            self._halves[batch] = next(self._numbers), next(self._numbers)
+            self._halves[batch] = self._number_like(number), self._number_like(number)
         first, second = self._halves[batch]
         middle = len(rows) // 2
         lower, upper = rows.slice(0, middle), rows.slice(middle, len(rows))
         done = await self._write(write, run_id, first, lower, is_repeat=is_repeat)
         return done + await self._write(write, run_id, second, upper, is_repeat=is_repeat)
+
+    def _number_like(self, number: int) -> int:
+        """A number for half of a batch, out of the block that ``number`` is of: no other
+        process uses it."""
+        block = (abs(number) - 1) // BATCHES_PER_PROCESS
+        return -(block * BATCHES_PER_PROCESS + next(self._numbers[block]))
 
 
 class Portion:

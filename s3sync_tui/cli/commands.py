@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from s3sync_tui import __version__
-from s3sync_tui.cli.ending import ExitWith, show_error
 from s3sync_tui.cli.flags import settings_flags
 from s3sync_tui.cli.insight_commands import register
 from s3sync_tui.cli.logs import LogFormat, LogLevel, set_up_logs
-from s3sync_tui.connect import make_source, no_bucket, open_catalog, postgres_catalog, sync_options
+from s3sync_tui.cli.once import IfRunning, sync_once
+from s3sync_tui.connect import no_bucket, open_catalog, postgres_catalog
 from s3sync_tui.demo import IMAGES, PER_HOUR
-from s3sync_tui.errors import LeaseHeld, S3SyncError, SettingsError
-from s3sync_tui.model import RunResult
+from s3sync_tui.errors import SettingsError
 from s3sync_tui.settings import Settings, load_settings
 from s3sync_tui.tui.memory import hold_collections, settle
 
@@ -31,13 +28,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class IfRunning(StrEnum):
-    """What to do where another run holds the lease."""
-
-    FAIL = "fail"
-    SKIP = "skip"
 
 
 Config = Annotated[
@@ -178,47 +168,6 @@ def demo(
             sync_once(settings, as_json=as_json)
         else:
             dashboard(settings, sync_at_start=True)
-
-
-def sync_once(
-    settings: Settings,
-    *,
-    as_json: bool = False,
-    dry_run: bool = False,
-    if_running: IfRunning = IfRunning.FAIL,
-    quiet: bool = False,
-) -> None:
-    """Sync once, and end with the exit code of the result."""
-    from s3sync_tui.headless.once import run_once
-    from s3sync_tui.headless.report import error_as_json
-    from s3sync_tui.headless.signals import until_signalled
-
-    async def run() -> RunResult:
-        async with make_source(settings) as source, open_catalog(settings) as catalog:
-            settle()
-            return await run_once(
-                source,
-                catalog,
-                sync_options(settings, dry_run=dry_run),
-                as_json_object=as_json,
-                quiet=quiet,
-            )
-
-    try:
-        result = asyncio.run(until_signalled(run()))
-    except S3SyncError as error:
-        skipped = isinstance(error, LeaseHeld) and if_running is IfRunning.SKIP
-        if as_json:
-            typer.echo(json.dumps(error_as_json(error, skipped=skipped)))
-        if not skipped:
-            raise
-        if not quiet:
-            typer.echo(f"Skipped: {error.message}", err=True)
-        return
-    if result.error:
-        show_error(S3SyncError(result.error, hint=result.hint))
-    if result.exit_code:
-        raise ExitWith(result.exit_code)
 
 
 def dashboard(settings: Settings, *, sync_at_start: bool = False) -> None:

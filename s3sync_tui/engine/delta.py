@@ -95,19 +95,27 @@ class Course:
         self._lookback = lookback
         self._fingerprint = fingerprint
         self._learner: Learner  # made by spans(), before the first page
+        self._began: datetime
 
     async def spans(self) -> list[KeyRange] | None:
         """What to list, in key order; None for everything. The source is open."""
-        began = begins(self._source, self._started_at)
+        self._began = begins(self._source, self._started_at)
+        spans = None
         if self._lanes is not None:
             spans = await delta_spans(self._source, self._lanes)
-            if spans is not None:
-                depths = (self._lanes.depth,)
-                self._learner = Learner(self._source.prefix, began, self._lookback, depths)
-                return spans
-            self._lanes = None
-        self._learner = Learner(self._source.prefix, began, self._lookback)
-        return None
+            if spans is None:
+                self._lanes = None
+        self._learner = self.new_learner()
+        return spans
+
+    def new_learner(self) -> Learner:
+        """One that has learnt nothing yet, for this process or a further one of the run."""
+        depths = DEPTHS if self._lanes is None else (self._lanes.depth,)
+        return Learner(self._source.prefix, self._began, self._lookback, depths)
+
+    def merge(self, learner: Learner) -> None:
+        """Take in what was learnt in a further process."""
+        self._learner.merge(learner)
 
     def take(self, page: ObjectPage) -> None:
         """A page is listed."""
@@ -152,11 +160,13 @@ async def delta_spans(source: Source, lanes: Lanes) -> list[KeyRange] | None:
 
 def advanced(lanes: Lanes, learner: Learner) -> Lanes:
     """``lanes`` after a delta run. Watermarks move over what it listed, but where keys
-    came out of order; new lanes have none before the next full run."""
+    came out of order, for a delta sees too little to tell a few strays from many; new lanes
+    have none before the next full run."""
     learnt = learner.learnt(lanes.depth)
+    listed = learnt.stretches.items() if learnt else ()
+    ordered = {part: _watermark(stretch) for part, stretch in listed if not stretch.strays}
     known = zip(lanes.prefixes, lanes.watermarks, strict=True)
-    stretches = learnt.stretches if learnt else {}
-    watermarks = [(after and _watermark(stretches.get(part))) or after for part, after in known]
+    watermarks = [(after and ordered.get(part)) or after for part, after in known]
     return replace(lanes, watermarks=watermarks)
 
 
@@ -167,7 +177,7 @@ def choose_lanes(learner: Learner, *, fingerprint: str, full_at: datetime) -> La
         learnt = learner.learnt(depth)
         if learnt is None:
             continue
-        ordered = {p: s for p, s in learnt.stretches.items() if learner.is_proven(s)}
+        ordered = {p: s for p, s in learnt.stretches.items() if learner.is_lane(s)}
         rest = learner.objects - sum(learnt.objects[part] for part in ordered)
         if ordered and rest <= SMALL * learner.objects:
             parts = sorted(learnt.objects)

@@ -1,30 +1,28 @@
-"""The stages of a run, and what flows between them."""
+"""One run at work: what it lists, the processes it has, and how it stands."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import platform
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum, auto
-from functools import partial
 from itertools import count
 
-from s3sync_tui.catalog.base import Catalog
+from s3sync_tui.catalog.base import BATCHES_PER_PROCESS, Catalog
+from s3sync_tui.engine.crew import Crew
 from s3sync_tui.engine.delta import Course, Decision
-from s3sync_tui.engine.flow import Batcher, BoundedQueue
 from s3sync_tui.engine.lease import keep_lease
-from s3sync_tui.engine.progress import Progress
-from s3sync_tui.engine.reconcile import Findings, reconcile
+from s3sync_tui.engine.member import Job, Opener, Told, first_fault
+from s3sync_tui.engine.progress import Counts, Progress
+from s3sync_tui.engine.stages import Stages, Task, add_sample
 from s3sync_tui.errors import BucketError, PartlyDone
 from s3sync_tui.events import BatchInserted, BucketListed, RangeFailed, Sink
 from s3sync_tui.model import (
     KeyRange,
     Lanes,
     ModeChoice,
-    ObjectPage,
-    Rows,
     RunMode,
     RunResult,
     RunStatus,
@@ -33,18 +31,6 @@ from s3sync_tui.model import (
 from s3sync_tui.phases import Phase
 from s3sync_tui.source.base import Source
 from s3sync_tui.source.ranges import Listing
-
-PAGES_HELD_BYTES = 3 * 1024 * 1024
-"""What waits between listing and reconciling: about 10 pages of S3's XML, each of which
-takes 0.4 MB once it is read."""
-
-ROWS_HELD = 10_000
-"""What waits between reconciling and writing: 4 MB."""
-
-PAGES_PER_DIGEST_CALL = 20
-RECONCILERS = 2
-WRITERS = 2
-"""Two keep a database busy; more gain nothing (DESIGN.md, "Loading")."""
 
 ROWS_PER_RANGE = 5_000
 """Each range costs up to one LIST request more: with five pages a range, a fifth."""
@@ -56,24 +42,23 @@ all-visible, and the next run's ranges are cut by the statistics (DESIGN.md, "Di
 Below, autovacuum is soon enough."""
 
 TICK_SECONDS = 0.1
-SAMPLE = 20
 
+PAGES_WORTH_A_PROCESS = 1_000
+"""A further process takes half a second to start, as long as 300 pages take one that is there
+(bench/RESULTS.md)."""
 
-class Write(Enum):
-    """What is done with the rows of a batch."""
-
-    LOAD = auto()
-    """The catalog holds nothing where they lie."""
-    INSERT = auto()
-    UPDATE = auto()
+MOST_PROCESSES = 4
+"""Unless more are asked for: beyond, the database is the limit (DESIGN.md, "Loading")."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncOptions:
     """How to sync; see the settings of the same names."""
 
-    batch_size: int = 1000
-    list_concurrency: int = 32
+    batch_size: int = 5000
+    list_concurrency: int = 64
+    processes: int | None = 1
+    """None: as many as there are cores, where there is enough to do."""
     lease_seconds: int = 60
     mark_gone: bool = False
     dry_run: bool = False
@@ -88,7 +73,7 @@ class SyncOptions:
 
 
 class Pipeline:
-    """The stages of one run and what flows between them."""
+    """One run, with the stages of this process and the crew of further ones."""
 
     def __init__(
         self,
@@ -100,14 +85,15 @@ class Pipeline:
         images_before: int,
         decision: Decision,
         lanes: Lanes | None,
+        opener: Opener | None,
     ) -> None:
-        """``images_before`` are in the catalog already; ``lanes`` are what is known of them."""
+        """``images_before`` are in the catalog already; ``lanes`` are what is known of them.
+        ``opener`` is for further processes; without it, there are none."""
         self._source = source
         self._catalog = catalog
         self._options = options
         self._sink = sink
         self._run_id = ticket.run_id
-        self._started_at = ticket.started_at
         self._images_before = images_before
         self._decision = decision
         self._course = Course(
@@ -119,21 +105,29 @@ class Pipeline:
         )
         self._progress = Progress(price_per_request=options.list_price / 1000)
         self._failures: list[tuple[KeyRange, BucketError]] = []
-        self._gone_sample: list[str] = []
-        self._rejected_sample: list[str] = []
-        self._pages: BoundedQueue[ObjectPage] = BoundedQueue(PAGES_HELD_BYTES)
-        self._batches: BoundedQueue[tuple[Write, Rows]] = BoundedQueue(ROWS_HELD)
-        self._batchers = {
-            write: Batcher(options.batch_size, partial(self._hand_on, write)) for write in Write
-        }
-        self._batch_numbers = count(1)
+        self._task = Task(ticket.run_id, ticket.started_at, options.batch_size, options.mark_gone)
+        self._stages = Stages(
+            catalog,
+            self._task,
+            self._progress,
+            batch_numbers=count(1),
+            listed=self._course.take,
+            committed=self._committed,
+        )
+        self._opener = opener
+        self._most_processes = _most_processes(options) if opener else 1
+        self._crew = Crew(self._told)
+        self._listing: Listing | None = None
+        self._group: asyncio.TaskGroup
+        self._processes = 1
 
     async def work(self) -> None:
         """All of it; returns once everything found is committed."""
         try:
             async with asyncio.TaskGroup() as group:
-                around = [group.create_task(self._tick()), group.create_task(self._keep_lease())]
-                await self._stages()
+                around = [group.create_task(self._keep_lease())]
+                around.append(group.create_task(self._tick()))
+                await self._run()
                 for task in around:
                     task.cancel()
         except ExceptionGroup as group_of_faults:
@@ -156,8 +150,8 @@ class Pipeline:
             stats=self._progress.stats(),
             phases=self._progress.phases(),
             failed_ranges=failed,
-            gone_sample=self._gone_sample,
-            rejected_sample=self._rejected_sample,
+            gone_sample=self._stages.gone_sample,
+            rejected_sample=self._stages.rejected_sample,
             error=f"{_ranges(len(failed))} could not be listed. {reason.message}" if reason else "",
             hint=f"All others are done; the next run completes these. {reason.hint}"
             if reason
@@ -169,18 +163,31 @@ class Pipeline:
         """What the next run may go by; None unless everything is listed and committed."""
         return None if self._failures else self._course.lanes()
 
-    async def _stages(self) -> None:
-        self._progress.images_before = self._images_before
+    async def _run(self) -> None:
+        progress = self._progress
+        progress.images_before = self._images_before
         await self._source.open()
-        ranges = await self._plan(self._images_before)
-        self._progress.plan(ranges)
-        async with asyncio.TaskGroup() as stages:
-            stages.create_task(self._list(ranges))
-            stages.create_task(self._reconcile())
-            for _ in range(WRITERS):
-                stages.create_task(self._write())
-        self._progress.end(Phase.INSERT)
-        written = self._progress.added + self._progress.changed
+        listing = Listing(
+            self._source,
+            await self._plan(self._images_before),
+            concurrency=self._options.list_concurrency,
+            deliver=self._stages.deliver,
+            failed=self._failed,
+            others=self._crew,
+        )
+        self._crew.help_with(listing)
+        async with asyncio.TaskGroup() as group:
+            self._listing, self._group = listing, group
+            if self._options.processes is not None:
+                for _ in range(1, self._most_processes):
+                    self._enlist()
+            await self._stages.run(listing, all_listed=self._all_listed)
+        for done in self._crew.done:
+            self._course.merge(done.learner)
+            add_sample(self._stages.gone_sample, done.gone_sample)
+            add_sample(self._stages.rejected_sample, done.rejected_sample)
+        progress.end(Phase.INSERT)
+        written = progress.counts.added + progress.counts.changed
         worth_it = written >= max(VACUUM_FROM_ROWS, VACUUM_FROM_SHARE * self._images_before)
         if worth_it and self._run_id is not None:
             await self._catalog.vacuum()
@@ -197,91 +204,58 @@ class Pipeline:
             cuts = await self._source.split_points(whole, self._options.list_concurrency)
         return whole.split(cuts)
 
-    async def _list(self, ranges: list[KeyRange]) -> None:
+    def _all_listed(self) -> None:
         progress = self._progress
-        progress.begin(Phase.LIST)
-        await Listing(
-            self._source,
-            ranges,
-            concurrency=self._options.list_concurrency,
-            deliver=self._deliver,
-            failed=self._range_failed,
-        ).run()
         progress.all_listed = True
         progress.end(Phase.LIST)
-        self._sink(BucketListed(progress.images, progress.listed - progress.images))
-        await self._pages.close()
+        counts = progress.counts
+        self._sink(BucketListed(counts.images, counts.listed - counts.images))
+        self._crew.finish()
 
-    async def _deliver(self, page: ObjectPage) -> None:
-        progress = self._progress
-        progress.listed += len(page.images) + len(page.others) + len(page.rejected)
-        progress.images += len(page.images)
-        progress.rejected += len(page.rejected)
-        _sample(self._rejected_sample, page.rejected)
-        progress.covered(page.span)
-        self._course.take(page)
-        await self._pages.put(page, page.weight_bytes)
-
-    def _range_failed(self, span: KeyRange, error: BucketError) -> None:
+    def _failed(self, span: KeyRange, error: BucketError) -> None:
         self._failures.append((span, error))
-        self._progress.covered(span)
         self._sink(RangeFailed(span, error.message))
 
-    async def _reconcile(self) -> None:
-        async def work() -> None:
-            while pages := await self._pages.take(PAGES_PER_DIGEST_CALL):
-                self._progress.begin(Phase.DEDUPE)
-                await reconcile(
-                    self._catalog, pages, started_at=self._started_at, found=self._found
-                )
+    def _committed(self, number: int, rows: int) -> None:
+        counts = self._progress.counts
+        self._sink(BatchInserted(number, rows, counts.added, counts.changed))
 
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(RECONCILERS):
-                workers.create_task(work())
-        self._progress.end(Phase.DEDUPE)
-        for batcher in self._batchers.values():
-            await batcher.flush()
-        await self._batches.close()
-
-    async def _found(self, findings: Findings) -> None:
+    def _told(self, place: int, told: Told) -> None:
+        """A further process tells how far it is."""
         progress = self._progress
-        progress.compared += len(findings.page.images)
-        progress.wanted += len(findings.missing) + len(findings.changed)
-        if findings.gone:
-            progress.gone += findings.gone
-            _sample(self._gone_sample, findings.gone_sample)
-            if self._options.mark_gone and self._run_id is not None:
-                await self._catalog.mark_gone(
-                    findings.page, run_id=self._run_id, started_at=self._started_at
-                )
-        load_or_insert = Write.LOAD if findings.is_fresh else Write.INSERT
-        await self._batchers[load_or_insert].add(findings.missing)
-        await self._batchers[Write.UPDATE].add(findings.changed)
-
-    async def _hand_on(self, write: Write, rows: Rows) -> None:
-        await self._batches.put((write, rows), len(rows))
-
-    async def _write(self) -> None:
-        while taken := await self._batches.take(1):
-            [(write, rows)] = taken
-            is_new = write is not Write.UPDATE
-            number = next(self._batch_numbers)
-            progress = self._progress
+        progress.others += [Counts() for _ in range(place + 1 - len(progress.others))]
+        progress.others[place] = told.counts
+        if told.counts.compared:
+            progress.begin(Phase.DEDUPE)
+        for number, rows in told.batches:
             progress.begin(Phase.INSERT)
-            if self._run_id is None:
-                written = len(rows)
-            elif is_new:
-                written = await self._catalog.insert_batch(
-                    self._run_id, number, rows, fresh=write is Write.LOAD
-                )
-            else:
-                written = await self._catalog.update_batch(self._run_id, number, rows)
-            progress.written += len(rows)
-            if is_new:
-                progress.added += written
-            else:
-                progress.changed += written
-            self._sink(BatchInserted(number, written, progress.added, progress.changed))
+            self._committed(number, rows)
+        for span, error in told.failures:
+            self._failed(span, error)
+
+    def _enlist(self) -> None:
+        """One process more."""
+        if self._opener is None:
+            return
+        self._processes += 1
+        job = Job(
+            self._opener,
+            self._task,
+            streams=self._options.list_concurrency // self._most_processes,
+            first_batch=(self._processes - 1) * BATCHES_PER_PROCESS + 1,
+            learner=self._course.new_learner(),
+            log_level=logging.getLogger().getEffectiveLevel(),
+        )
+        self._group.create_task(self._crew.attend(job))
+
+    def _enlist_if_worth_it(self) -> None:
+        progress = self._progress
+        all_are_there = len(progress.others) == self._processes - 1
+        may_be_more = self._options.processes is None and self._processes < self._most_processes
+        if not may_be_more or not all_are_there or progress.all_listed:
+            return
+        if progress.counts.pages_left >= PAGES_WORTH_A_PROCESS * self._processes:
+            self._enlist()
 
     async def _keep_lease(self) -> None:
         if self._run_id is not None:
@@ -292,23 +266,32 @@ class Pipeline:
     async def _tick(self) -> None:
         while True:
             self._say_progress()
+            self._enlist_if_worth_it()
             await asyncio.sleep(TICK_SECONDS)
 
     def _say_progress(self) -> None:
-        self._progress.list_requests = self._source.list_requests
+        own = self._progress.own
+        own.list_requests = self._source.list_requests
+        if self._listing is not None:
+            own.pages_left = self._listing.plan.pages_left()
         for event in self._progress.events():
             self._sink(event)
 
 
+def _most_processes(options: SyncOptions) -> int:
+    """How many a run may have; each has a request in flight, at least."""
+    most = options.processes
+    if most is None:
+        most = min(MOST_PROCESSES, cores())
+    return min(most, options.list_concurrency)
+
+
+def cores() -> int:
+    """Of this machine, that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _ranges(number: int) -> str:
     return f"{number} key range{'s' if number > 1 else ''}"
-
-
-def first_fault(group: BaseExceptionGroup[Exception]) -> Exception:
-    """The fault that came first; the others are tasks that met the same, or its end."""
-    fault = group.exceptions[0]
-    return first_fault(fault) if isinstance(fault, BaseExceptionGroup) else fault
-
-
-def _sample(sample: list[str], keys: list[str]) -> None:
-    sample.extend(keys[: SAMPLE - len(sample)])

@@ -1,43 +1,65 @@
-"""How far a run is: cumulative counters, and the events made from them."""
+"""How far a run is: cumulative counts, and the events made from them."""
 
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass
 
 from s3sync_tui.engine.pace import Pace
 from s3sync_tui.events import PhaseProgress
-from s3sync_tui.model import KeyRange, RunStats
+from s3sync_tui.model import RunStats
 from s3sync_tui.phases import Phase, PhaseRecord
 
 
+@dataclass(slots=True)
+class Counts:
+    """What has been done so far, by one process or by all."""
+
+    list_requests: int = 0
+    pages: int = 0
+    pages_left: float = 0.0
+    """About."""
+    listed: int = 0
+    """Objects, images or not."""
+    images: int = 0
+    compared: int = 0
+    wanted: int = 0
+    """Rows to insert or update, as far as found."""
+    written: int = 0
+    added: int = 0
+    changed: int = 0
+    gone: int = 0
+    rejected: int = 0
+
+    @classmethod
+    def total(cls, counts: Iterable[Counts]) -> Counts:
+        """All of them together."""
+        rows = zip(*(astuple(each) for each in counts), strict=True)
+        return cls(*map(sum, rows))
+
+
 class Progress:
-    """The counters of one run. The stages add to them, :meth:`events` reads them."""
+    """How far one run is. The stages add to the counts, :meth:`events` reads them."""
 
     def __init__(self, *, price_per_request: float, clock: Callable[[], float] = time.monotonic):
-        self.list_requests = 0
-        self.listed = 0
-        """Objects, images or not."""
-        self.images = 0
-        self.compared = 0
-        self.wanted = 0
-        """Rows to insert or update, as far as found."""
-        self.written = 0
-        self.added = 0
-        self.changed = 0
-        self.gone = 0
-        self.rejected = 0
+        self.own = Counts()
+        """Of this process."""
+        self.others: list[Counts] = []
+        """Of each further process."""
         self.images_before = 0
         """In the catalog when the run began."""
         self.all_listed = False
         self._price = price_per_request
         self._clock = clock
         self._began = clock()
-        self._ranges: Sequence[KeyRange] = ()
-        self._range_widths: list[float] = []
-        self._range_shares: list[float] = []
+        self._listed_share = 0.0
         self._paces = {phase: Pace() for phase in Phase}
+
+    @property
+    def counts(self) -> Counts:
+        """Of all processes."""
+        return Counts.total([self.own, *self.others]) if self.others else self.own
 
     @property
     def elapsed_seconds(self) -> float:
@@ -57,39 +79,24 @@ class Progress:
         for phase in Phase:
             self.end(phase)
 
-    def plan(self, ranges: Sequence[KeyRange]) -> None:
-        """These ranges, in key order, will be listed."""
-        self._ranges = ranges
-        self._range_widths = [0.0] * len(ranges)
-        self._range_shares = [0.0] * len(ranges)
-
-    def covered(self, span: KeyRange) -> None:
-        """``span`` is listed, or given up."""
-        index = bisect_right(self._ranges, span.after, key=lambda r: r.after) - 1
-        whole = self._ranges[index]
-        self._range_widths[index] += _position(whole, span.up_to) - _position(whole, span.after)
-        # Keys often share all but their last few characters, and then position says nothing.
-        # Who has seen some of a range may take it for half of it: that is never far off.
-        before = min(self._range_shares[index], 0.5)
-        width = min(1.0, round(self._range_widths[index], 9))
-        self._range_shares[index] = max(width, (before + 0.5) / 2)
-
     def stats(self) -> RunStats:
         """The figures so far."""
+        counts = self.counts
         return RunStats(
-            total=self.images,
-            added=self.added,
-            changed=self.changed,
-            gone=self.gone,
-            rejected=self.rejected,
-            list_requests=self.list_requests,
-            cost_usd=self.list_requests * self._price,
+            total=counts.images,
+            added=counts.added,
+            changed=counts.changed,
+            gone=counts.gone,
+            rejected=counts.rejected,
+            list_requests=counts.list_requests,
+            cost_usd=counts.list_requests * self._price,
             duration_seconds=self.elapsed_seconds,
         )
 
     def events(self) -> list[PhaseProgress]:
         """One event for each phase."""
-        elapsed = self._update()
+        counts = self.counts
+        elapsed = self._update(counts)
         return [
             PhaseProgress(
                 phase,
@@ -97,18 +104,19 @@ class Progress:
                 expected,
                 share,
                 self._paces[phase].now,
-                self.list_requests,
-                self.list_requests * self._price,
+                counts.list_requests,
+                counts.list_requests * self._price,
                 elapsed,
             )
-            for phase, (done, expected, share) in self._standing().items()
+            for phase, (done, expected, share) in self._standing(counts).items()
         ]
 
     def phases(self) -> list[PhaseRecord]:
         """One record for each phase, for the run's row."""
-        elapsed = self._update()
+        counts = self.counts
+        elapsed = self._update(counts)
         records = []
-        for phase, (done, expected, share) in self._standing().items():
+        for phase, (done, expected, share) in self._standing(counts).items():
             pace = self._paces[phase]
             mean = pace.mean(elapsed)
             until = elapsed if pace.ended is None else pace.ended
@@ -130,53 +138,45 @@ class Progress:
             )
         return records
 
-    def _update(self) -> float:
+    def _update(self, counts: Counts) -> float:
         elapsed = self.elapsed_seconds
-        counts = {Phase.LIST: self.listed, Phase.DEDUPE: self.compared, Phase.INSERT: self.written}
-        for phase, done in counts.items():
-            self._paces[phase].update(elapsed, done)
+        done = {
+            Phase.LIST: counts.listed,
+            Phase.DEDUPE: counts.compared,
+            Phase.INSERT: counts.written,
+        }
+        for phase, amount in done.items():
+            self._paces[phase].update(elapsed, amount)
         return elapsed
 
-    def _standing(self) -> dict[Phase, tuple[int, int | None, float]]:
+    def _standing(self, counts: Counts) -> dict[Phase, tuple[int, int | None, float]]:
         """Of each phase: how much is done, how much is expected, and the share."""
-        listed_share = 1.0 if self.all_listed else self._listed_share()
-        compared_share = listed_share * _ratio(self.compared, self.images)
-        expected = max(self.images, self.images_before) or None
+        if self.all_listed:
+            self._listed_share = 1.0
+        elif counts.pages:  # what is thought to be left may grow: a bar does not go back
+            share = counts.pages / (counts.pages + max(1.0, counts.pages_left))
+            self._listed_share = max(self._listed_share, share)
+        listed_share = self._listed_share
+        compared_share = listed_share * _ratio(counts.compared, counts.images)
+        expected = max(counts.images, self.images_before) or None
         return {
-            Phase.LIST: (self.listed, self.listed if self.all_listed else expected, listed_share),
+            Phase.LIST: (
+                counts.listed,
+                counts.listed if self.all_listed else expected,
+                listed_share,
+            ),
             Phase.DEDUPE: (
-                self.compared,
-                self.images if self.all_listed else expected,
+                counts.compared,
+                counts.images if self.all_listed else expected,
                 compared_share,
             ),
             Phase.INSERT: (
-                self.written,
-                self.wanted if compared_share == 1.0 else None,
-                compared_share * _ratio(self.written, self.wanted),
+                counts.written,
+                counts.wanted if compared_share == 1.0 else None,
+                compared_share * _ratio(counts.written, counts.wanted),
             ),
         }
-
-    def _listed_share(self) -> float:
-        return sum(self._range_shares) / len(self._range_shares) if self._range_shares else 0.0
 
 
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 1.0
-
-
-def _position(span: KeyRange, key: str) -> float:
-    """About how far into ``span`` ``key`` is, 0 to 1, as if keys were evenly spread."""
-    if key >= span.up_to:
-        return 1.0
-    if key <= span.after:
-        return 0.0
-    low, high, at = span.after.encode(), span.up_to.encode(), key.encode()
-    common = 0
-    while common < min(len(low), len(high)) and low[common] == high[common]:
-        common += 1
-
-    def number(text: bytes) -> int:
-        return int.from_bytes(text[common : common + 8].ljust(8, b"\0"), "big")
-
-    width = number(high) - number(low)
-    return min(1.0, max(0.0, (number(at) - number(low)) / width)) if width > 0 else 0.0

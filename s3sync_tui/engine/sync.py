@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.engine.delta import decide
+from s3sync_tui.engine.member import Opener
 from s3sync_tui.engine.pipeline import Pipeline, SyncOptions
 from s3sync_tui.errors import LeaseLost, S3SyncError
 from s3sync_tui.events import RunFinished, RunStarted, Sink
@@ -21,10 +22,18 @@ FINISH_SECONDS = 1.5
 """A cancelled run's time to write its final state: a stop takes two seconds at most."""
 
 
-async def sync(source: Source, catalog: Catalog, options: SyncOptions, sink: Sink) -> RunResult:
+async def sync(
+    source: Source,
+    catalog: Catalog,
+    options: SyncOptions,
+    sink: Sink,
+    *,
+    opener: Opener | None = None,
+) -> RunResult:
     """Bring the catalog in step with the bucket.
 
-    ``catalog`` is open, ``source`` need not be. Whatever goes wrong once the run
+    ``catalog`` is open, ``source`` need not be; ``opener`` opens both anew in the further
+    processes that ``options`` allow. Whatever goes wrong once the run
     has begun is in the result, and in the run's row. Raises
     :class:`~s3sync_tui.errors.LeaseHeld` where another run is under way, and
     :class:`~s3sync_tui.errors.CatalogError` where the run's row cannot be written.
@@ -48,7 +57,7 @@ async def sync(source: Source, catalog: Catalog, options: SyncOptions, sink: Sin
                 source.bucket, source.prefix, decision.mode, options.holder, options.lease_seconds
             )
         )
-    run = Pipeline(source, catalog, options, sink, ticket, summary.images, decision, lanes)
+    run = Pipeline(source, catalog, options, sink, ticket, summary.images, decision, lanes, opener)
     sink(
         RunStarted(
             ticket.run_id,

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from s3sync_tui.catalog.base import Catalog
+from s3sync_tui.engine.member import Opener
 from s3sync_tui.engine.pipeline import SyncOptions
 from s3sync_tui.engine.sync import sync
 from s3sync_tui.events import BucketListed, Event, RunFinished, RunStarted
@@ -20,9 +21,16 @@ if TYPE_CHECKING:
 
 
 async def run_once(
-    source: Source, catalog: Catalog, options: SyncOptions, *, as_json_object: bool, quiet: bool
+    source: Source,
+    catalog: Catalog,
+    options: SyncOptions,
+    *,
+    opener: Opener,
+    as_json_object: bool,
+    quiet: bool,
 ) -> RunResult:
-    """Sync; the result goes to stdout, and how it goes to stderr.
+    """Sync; the result goes to stdout, and how it goes to stderr. ``opener`` opens both
+    ends in further processes.
 
     Raises what :func:`~s3sync_tui.engine.sync.sync` raises.
     """
@@ -46,7 +54,7 @@ async def run_once(
                         progress.stop()
                     _finish(event.result, as_json_object=as_json_object, quiet=quiet)
 
-        return await sync(source, catalog, options, sink)
+        return await sync(source, catalog, options, sink, opener=opener)
 
 
 def _live_progress() -> LiveProgress:

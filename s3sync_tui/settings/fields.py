@@ -142,14 +142,25 @@ class Settings(BaseModel, frozen=True, strict=True, extra="forbid", hide_input_i
 
     batch_size: Annotated[
         int,
-        Field(ge=1, le=10_000, description="Rows in one insert."),
+        Field(ge=1, le=10_000, description="Rows in one commit."),
         _Sources("S3SYNC_BATCH_SIZE", read=rules.read_whole_number),
-    ] = 1000
+    ] = 5000
     list_concurrency: Annotated[
         int,
         Field(ge=1, le=256, description="LIST requests to have in flight at once."),
         _Sources("S3SYNC_LIST_CONCURRENCY", read=rules.read_whole_number),
-    ] = 32
+    ] = 64
+    processes: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=16,
+            description="Processes that share a run.",
+        ),
+        _Sources(
+            "S3SYNC_PROCESSES", read=rules.read_whole_number, default="by size and cores, 4 at most"
+        ),
+    ] = None
     lease_seconds: Annotated[
         int,
         Field(

@@ -113,6 +113,16 @@ class Plan:
         self._guesses += part.is_guess
         self._waiting.append(part)
 
+    def pages_left(self) -> float:
+        """About how many of all that waits or is being listed."""
+        folder = self.pages / self._bounds_met
+        left = 0.0
+        for part in (*self._waiting, *self._active):
+            own = part.pages_left()
+            is_open = own > 2 * part.jump
+            left += len(part.bounds) * folder + (float(part.pages) if is_open else own)
+        return left
+
     def listed(self, part: Part, page: ObjectPage) -> None:
         """``page`` of ``part`` has come."""
         self.pages += 1
@@ -141,6 +151,11 @@ class Plan:
         given_up = KeyRange(part.after, part.bounds.pop(0) if part.bounds else part.up_to)
         part.after = given_up.up_to
         return given_up
+
+    def put_back(self, part: Part) -> None:
+        """The rest of ``part`` is for somebody else to list."""
+        self._active.remove(part)
+        self._waiting.append(part)
 
     def finished(self, part: Part) -> None:
         """``part`` is listed, or given up."""

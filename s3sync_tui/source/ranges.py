@@ -56,8 +56,10 @@ class Listing:
         range waits. A range that stays unreachable is handed to ``failed``, without what was
         delivered, and the others go on."""
         self.plan = Plan(spans, concurrency)
+        self.streams = concurrency
+        """Requests in flight at once; may be lowered on the way, where others take over."""
         self._source = source
-        self._concurrency = concurrency
+        self._working = 0
         self._deliver = deliver
         self._failed = failed
         self._others = others or Alone()
@@ -70,7 +72,7 @@ class Listing:
             return
         try:
             async with asyncio.TaskGroup() as workers:
-                for _ in range(self._concurrency):
+                for _ in range(self.streams):
                     workers.create_task(self._work())
         except ExceptionGroup as group:
             # The first is the cause; the others are workers that met the same fault.
@@ -95,20 +97,34 @@ class Listing:
                 return
 
     @property
+    def idle(self) -> int:
+        """How many wait for something to list."""
+        return len(self._idle)
+
+    @property
     def _is_over(self) -> bool:
         return self.plan.is_over and not self._others.are_busy
 
     async def _work(self) -> None:
-        while (part := await self._wait_for(self.plan.next)) is not None:
+        self._working += 1
+        while not self._is_one_too_many and (part := await self._wait_for(self.plan.next)):
             try:
-                while part.after < part.up_to:
+                while part.after < part.up_to and not self._is_one_too_many:
                     try:
                         await self._list(part)
                     except _Unreachable as given_up:
                         self._failed(self.plan.skip(part), given_up.error)
             finally:
-                self.plan.finished(part)
+                if part.after < part.up_to:
+                    self.plan.put_back(part)
+                else:
+                    self.plan.finished(part)
                 self.look_again()
+        self._working -= 1
+
+    @property
+    def _is_one_too_many(self) -> bool:
+        return self._working > max(1, self.streams)
 
     async def _wait_for(self, find: Callable[[], Part | None]) -> Part | None:
         """What ``find`` finds; waits until there is something worth a request. None once all
@@ -125,7 +141,7 @@ class Listing:
 
     async def _list(self, part: Part) -> None:
         pages = self._source.pages(KeyRange(part.after, part.up_to))
-        while part.after < part.up_to:
+        while part.after < part.up_to and not self._is_one_too_many:
             try:
                 page = await anext(pages)
             except BucketUnreachable as error:

@@ -11,24 +11,20 @@ import asyncio
 import faulthandler
 import logging
 import os
-import pickle
 import threading
 from contextlib import suppress
-from copy import copy
 from dataclasses import dataclass
 from importlib import import_module
 from io import RawIOBase
 from typing import IO, TYPE_CHECKING
 
+from s3sync_tui.engine.pipes import as_text, pack, receive, stdin
 from s3sync_tui.errors import S3SyncError
 from s3sync_tui.events import BatchInserted, Event, PhaseProgress, Sink
 from s3sync_tui.model import ModeChoice, RunResult
 
 if TYPE_CHECKING:  # the dashboard imports this module, and needs no more of it than the words
     from s3sync_tui.settings import Settings
-
-SIZE_BYTES = 4
-"""Before each message, its length."""
 
 TELL_SECONDS = 0.1
 """Between two messages: the screen needs no more of them."""
@@ -72,12 +68,6 @@ class Ended:
 Message = Event | Ended | logging.LogRecord
 
 
-def pack(told: object) -> bytes:
-    """``told`` as it goes through a pipe."""
-    body = pickle.dumps(told, pickle.HIGHEST_PROTOCOL)
-    return len(body).to_bytes(SIZE_BYTES) + body
-
-
 def main() -> None:
     """Serve until stdin ends."""
     faulthandler.enable()
@@ -89,11 +79,8 @@ def main() -> None:
 
 
 async def _serve(told: RawIOBase | IO[bytes]) -> None:
-    commands = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(commands), os.fdopen(os.dup(0), "rb", buffering=0)
-    )
-    hello = await _receive(commands)
+    commands = await stdin()
+    hello = await receive(commands)
     if not isinstance(hello, Hello):
         return
     outbox = _Outbox(asyncio.get_running_loop())
@@ -102,7 +89,7 @@ async def _serve(told: RawIOBase | IO[bytes]) -> None:
     teller = asyncio.create_task(_tell(outbox, told))
     run: asyncio.Task[Ended] | None = None
     try:
-        while (command := await _receive(commands)) is not None:
+        while (command := await receive(commands)) is not None:
             if isinstance(command, Run):
                 run = asyncio.create_task(_run(hello.settings, command.mode, outbox.put))
                 run.add_done_callback(lambda ended: outbox.put(_end_of(ended)))
@@ -116,15 +103,6 @@ async def _serve(told: RawIOBase | IO[bytes]) -> None:
         await teller
 
 
-async def _receive(commands: asyncio.StreamReader) -> object:
-    """The next command, None once there are no more."""
-    try:
-        size = int.from_bytes(await commands.readexactly(SIZE_BYTES))
-        return pickle.loads(await commands.readexactly(size))  # noqa: S301  # our parent's
-    except asyncio.IncompleteReadError:
-        return None
-
-
 def _load(settings: Settings) -> None:
     """What a run needs, before there is one."""
     transport = "supabase" if settings.catalog_kind == "supabase" else "postgres"
@@ -133,14 +111,15 @@ def _load(settings: Settings) -> None:
 
 
 async def _run(settings: Settings, mode: ModeChoice | None, sink: Sink) -> Ended:
-    from s3sync_tui.connect import make_source, open_catalog, sync_options
+    from s3sync_tui.connect import Opener, make_source, open_catalog, sync_options
     from s3sync_tui.engine.sync import sync
     from s3sync_tui.fault import fault_of_ours
 
     try:
         async with make_source(settings) as source, open_catalog(settings) as catalog:
             options = sync_options(settings, dry_run=False, mode=mode)
-            return Ended(result=await sync(source, catalog, options, sink))
+            opener = Opener(settings)
+            return Ended(result=await sync(source, catalog, options, sink, opener=opener))
     except S3SyncError as error:
         return Ended(error=error)
     except Exception as fault:
@@ -221,9 +200,4 @@ class _ToOutbox(logging.Handler):
         self._outbox = outbox
 
     def emit(self, record: logging.LogRecord) -> None:
-        told = copy(record)
-        told.msg, told.args = record.getMessage(), None
-        if record.exc_info:
-            told.exc_text = logging.Formatter().formatException(record.exc_info)
-            told.exc_info = None
-        self._outbox.put(told)
+        self._outbox.put(as_text(record))

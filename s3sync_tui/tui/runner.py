@@ -10,22 +10,20 @@ import asyncio
 import logging
 import pickle
 import signal
-import sys
 from asyncio.subprocess import PIPE, Process
 from tempfile import TemporaryFile
 from typing import IO
 
+from s3sync_tui.engine.pipes import SIZE_BYTES, command, pack
 from s3sync_tui.errors import S3SyncError
 from s3sync_tui.events import Event, Sink
 from s3sync_tui.model import ModeChoice, RunResult
 from s3sync_tui.settings import Settings
-from s3sync_tui.tui.engine_process import SIZE_BYTES, Cancel, Ended, Hello, Message, Run, pack
+from s3sync_tui.tui.engine_process import Cancel, Ended, Hello, Message, Run
 
 STOP_SECONDS = 5.0
 """For a cancelled run, and for the process to end; both are killed after that."""
 
-_CHILD = "import sys; sys.path[:] = sys.argv[1:]; "
-_CHILD += "from s3sync_tui.tui.engine_process import main; main()"
 _TAIL_BYTES = 4000
 
 log = logging.getLogger(__name__)
@@ -100,7 +98,7 @@ class _Engine:
         """Start it, and tell it all it needs through its stdin."""
         errors = TemporaryFile()  # noqa: SIM115  # as long as the process
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-c", _CHILD, *sys.path),
+            *command("s3sync_tui.tui.engine_process"),
             stdin=PIPE,
             stdout=PIPE,
             stderr=errors,

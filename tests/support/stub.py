@@ -11,9 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 
-from listing_stub import CameraKeys, ListingStub, error_reply
+from listing_stub import CameraKeys, ListingStub, Reply, Request, error_reply
 
-__all__ = ["CameraKeys", "ListingStub", "error_reply", "served"]
+__all__ = ["CameraKeys", "ListingStub", "Reply", "Request", "error_reply", "served"]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3sync_tui.engine.pace import FINEST_SECONDS, POINTS, Series
-from s3sync_tui.engine.progress import Progress
+from s3sync_tui.engine.progress import Counts, Progress
 from s3sync_tui.events import PhaseProgress
 from s3sync_tui.model import KeyRange
 from s3sync_tui.phases import MOST_RATES, Phase, PhaseRecord
@@ -28,34 +28,50 @@ def said(progress: Progress) -> dict[Phase, PhaseProgress]:
     return {event.phase: event for event in progress.events()}
 
 
-def test_shares_follow_the_key_space_and_then_what_is_found() -> None:
+def test_shares_follow_the_pages_and_then_what_is_found() -> None:
     progress = Progress(price_per_request=0.000005)
-    progress.plan(KeyRange().split(["b", "c"]))
     assert said(progress)[Phase.LIST].share == 0
-    progress.covered(KeyRange("", "b"))
-    progress.images = progress.listed = 100
+    own = progress.own
+    own.pages, own.pages_left, own.images, own.listed = 1, 2.0, 100, 100
     assert said(progress)[Phase.LIST].share == pytest.approx(1 / 3)
     assert said(progress)[Phase.DEDUPE].share == 0
-    progress.compared, progress.wanted = 50, 10
-    progress.covered(KeyRange("b", "c"))
-    progress.covered(KeyRange("c"))
+    own.compared, own.wanted = 50, 10
     progress.all_listed = True
     events = said(progress)
     assert events[Phase.LIST].share == 1
     assert (events[Phase.DEDUPE].share, events[Phase.DEDUPE].expected) == (0.5, 100)
     assert (events[Phase.INSERT].share, events[Phase.INSERT].expected) == (0, None)
-    progress.compared, progress.written = 100, 10
+    own.compared, own.written = 100, 10
     events = said(progress)
     assert (events[Phase.INSERT].share, events[Phase.INSERT].expected) == (1, 10)
 
 
 def test_an_empty_bucket_is_done_when_it_is_listed() -> None:
     progress = Progress(price_per_request=0)
-    progress.plan([KeyRange()])
     assert [event.share for event in progress.events()] == [0, 0, 0]
-    progress.covered(KeyRange())
     progress.all_listed = True
     assert [event.share for event in progress.events()] == [1, 1, 1]
+
+
+def test_a_bar_does_not_go_back_nor_reach_its_end_before_all_is_listed() -> None:
+    progress = Progress(price_per_request=0)
+    shares = []
+    for pages, left in ((1, 0.0), (10, 10.0), (11, 900.0), (500, 0.5), (911, 0.0)):
+        progress.own.pages, progress.own.pages_left = pages, left
+        shares.append(said(progress)[Phase.LIST].share)
+    assert shares == sorted(shares)
+    assert 0.5 <= shares[0] < shares[-1] < 1
+
+
+def test_processes_add_up() -> None:
+    progress = Progress(price_per_request=1)
+    progress.own = Counts(list_requests=3, pages=2, pages_left=5, listed=9, images=8, added=1)
+    progress.others = [Counts(list_requests=4, pages=3, listed=1, images=1, changed=2, gone=1)]
+    stats = progress.stats()
+    assert (stats.total, stats.added, stats.changed, stats.gone) == (9, 1, 2, 1)
+    assert (stats.list_requests, stats.cost_usd) == (7, 7)
+    listing = said(progress)[Phase.LIST]
+    assert (listing.done, listing.share) == (10, 0.5)
 
 
 def test_rates_are_those_of_the_last_seconds() -> None:
@@ -63,7 +79,7 @@ def test_rates_are_those_of_the_last_seconds() -> None:
     progress = Progress(price_per_request=0, clock=clock)
     for second in range(20):
         clock.now = 100.0 + second
-        progress.listed = 1_000 * second
+        progress.own.listed = 1_000 * second
         last = said(progress)[Phase.LIST].per_second
     assert last == pytest.approx(1_000)
     for second in range(20, 30):  # stalled
@@ -74,25 +90,9 @@ def test_rates_are_those_of_the_last_seconds() -> None:
 
 def test_cost_is_the_requests_price() -> None:
     progress = Progress(price_per_request=0.000005)
-    progress.list_requests = 1_201
+    progress.own.list_requests = 1_201
     assert said(progress)[Phase.LIST].cost_usd == pytest.approx(0.006005)
     assert progress.stats().cost_usd == pytest.approx(0.006005)
-
-
-@given(st.lists(st.text("abz/\U0010ffff", min_size=1), min_size=1, unique=True).map(sorted))
-def test_the_share_of_one_range_never_falls_and_ends_at_one(keys: list[str]) -> None:
-    progress = Progress(price_per_request=0)
-    progress.plan([KeyRange()])
-    shares, after = [], ""
-    for key in keys:
-        progress.covered(KeyRange(after, key))
-        shares.append(said(progress)[Phase.LIST].share)
-        after = key
-    progress.covered(KeyRange(after))
-    shares.append(said(progress)[Phase.LIST].share)
-    assert shares == sorted(shares)
-    assert shares[-1] == 1
-    assert all(0 <= share <= 1 for share in shares)
 
 
 def recorded(progress: Progress) -> dict[Phase, PhaseRecord]:
@@ -102,17 +102,15 @@ def recorded(progress: Progress) -> dict[Phase, PhaseRecord]:
 def test_phases_are_recorded_from_their_beginning_to_their_end() -> None:
     clock = Clock()
     progress = Progress(price_per_request=0, clock=clock)
-    progress.plan([KeyRange()])
     progress.begin(Phase.LIST)
     for tenth in range(1, 41):
         clock.now = 100.0 + tenth / 10
-        progress.listed = progress.images = 100 * tenth
+        progress.own.listed = progress.own.images = 100 * tenth
         if tenth == 11:
             progress.begin(Phase.DEDUPE)
         if tenth > 10:
-            progress.compared = 100 * tenth
+            progress.own.compared = 100 * tenth
         progress.events()
-    progress.covered(KeyRange())
     progress.all_listed = True
     progress.end(Phase.LIST)
     clock.now = 106.0
@@ -137,7 +135,7 @@ def test_what_comes_in_bursts_has_no_peak_that_lasts_a_moment() -> None:
     progress.begin(Phase.INSERT)
     for tenth in range(1, 101):
         clock.now = 100.0 + tenth / 10
-        progress.written = tenth // 10 * 1_000
+        progress.own.written = tenth // 10 * 1_000
         progress.events()
     insert = recorded(progress)[Phase.INSERT]
     assert 1_000 <= insert.peak <= 1_500

@@ -86,7 +86,7 @@ def test_with_nothing_given_the_defaults_hold(directory: Path, home: Path) -> No
     assert set(loaded.origins) == set(Settings.model_fields)
     assert loaded.settings.catalog_kind == "embedded"
     assert loaded.settings.data_dir.is_relative_to(home)
-    assert loaded.settings.batch_size == 1000
+    assert loaded.settings.batch_size == 5000
 
 
 def test_each_level_outranks_the_next(directory: Path) -> None:
@@ -166,6 +166,7 @@ def test_every_setting_can_be_given_at_every_level(directory: Path) -> None:
         "data_dir": (str(directory / "data"), directory / "data"),
         "batch_size": ("10", 10, "10"),
         "list_concurrency": ("11", 11, "11"),
+        "processes": ("2", 2, "2"),
         "lease_seconds": ("12", 12, "12"),
         "mark_gone": ("yes", True, "true"),
         "list_price": ("0.004", 0.004, "0.004"),
@@ -546,7 +547,7 @@ def test_all_faults_are_told_at_once(directory: Path) -> None:
     assert len(lines) == len(starts)
     for line, start in zip(lines, starts, strict=True):
         assert line.startswith(start)
-    assert "batch_size is 1000" in error.hint
+    assert "batch_size is 5000" in error.hint
     assert "SUPABASE_SECRET_KEY" in error.hint
 
 
@@ -848,7 +849,7 @@ def test_every_setting_says_what_it_is_and_where_it_can_be_given() -> None:
     assert by_name["supabase_key"].file_key == "supabase_secret_key"
     assert by_name["batch_size"].description.endswith(", from 1 to 10000.")
     defaults = {name: by_name[name].default_text for name in ("batch_size", "mark_gone", "bucket")}
-    assert defaults == {"batch_size": "1000", "mark_gone": "off", "bucket": ""}
+    assert defaults == {"batch_size": "5000", "mark_gone": "off", "bucket": ""}
     assert {setting.name for setting in SETTINGS if setting.is_secret} == {
         "database_url",
         "supabase_key",
