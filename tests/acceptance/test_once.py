@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 
+import psutil
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -212,20 +213,31 @@ def test_of_two_runs_at_once_one_works_and_the_other_says_so(
     assert len(rows(database, table)) == 30_000
 
 
+@pytest.mark.parametrize("processes", [1, 2])
 def test_a_killed_run_loses_nothing(
-    command: Command, start_stub: StartStub, database: psycopg.Connection, table: str
+    command: Command,
+    start_stub: StartStub,
+    database: psycopg.Connection,
+    table: str,
+    processes: int,
 ) -> None:
     command.environ |= {
         "S3SYNC_BUCKET": "stub-bucket",
-        "AWS_ENDPOINT_URL_S3": start_stub(keys=30_000, latency_ms=300),
-        "S3SYNC_LIST_CONCURRENCY": "1",
+        "AWS_ENDPOINT_URL_S3": start_stub(keys=30_000, latency_ms=300 * processes),
+        "S3SYNC_LIST_CONCURRENCY": str(processes),
+        "S3SYNC_PROCESSES": str(processes),
+        "S3SYNC_BATCH_SIZE": "1000",
         "S3SYNC_LEASE_SECONDS": "5",
     }
     assert command.run("schema", "--apply").code == 0
     with command.start("--once", "--json") as first:
         wait_for(lambda: len(rows(database, table)) > 2_000)
+        further = psutil.Process(first.pid).children()
+        assert len(further) == processes - 1
         first.kill()
         first.communicate()
+        _, alive = psutil.wait_procs(further, timeout=30)
+    assert not alive
     before = len(rows(database, table))
     assert 2_000 < before < 30_000
     assert command.run("--once").code == 6
@@ -244,7 +256,10 @@ def test_a_killed_run_loses_nothing(
     assert database.execute(kept).fetchone() == (30_000,)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code", "processes"),
+    [(signal.SIGINT, 130, 1), (signal.SIGTERM, 143, 1), (signal.SIGTERM, 143, 2)],
+)
 def test_a_signal_stops_a_run_cleanly(
     command: Command,
     start_stub: StartStub,
@@ -252,15 +267,18 @@ def test_a_signal_stops_a_run_cleanly(
     table: str,
     number: signal.Signals,
     code: int,
+    processes: int,
 ) -> None:
     command.environ |= {
         "S3SYNC_BUCKET": "stub-bucket",
-        "AWS_ENDPOINT_URL_S3": start_stub(keys=50_000, latency_ms=300),
-        "S3SYNC_LIST_CONCURRENCY": "1",
+        "AWS_ENDPOINT_URL_S3": start_stub(keys=50_000, latency_ms=300 * processes),
+        "S3SYNC_LIST_CONCURRENCY": str(processes),
+        "S3SYNC_PROCESSES": str(processes),
+        "S3SYNC_BATCH_SIZE": "1000",
     }
     assert command.run("schema", "--apply").code == 0
     with command.start("--once") as first:
-        wait_for(lambda: len(rows(database, table)) > 1_000)
+        wait_for(lambda: len(rows(database, table)) > 5_000)
         first.send_signal(number)
         out, err = first.communicate(timeout=30)
     assert first.returncode == code, err
