@@ -122,7 +122,7 @@ class Crew:
             if part is None:
                 return
             parts = [part]
-            while len(parts) < streams and (part := self._listing.plan.give()) is not None:
+            while len(parts) < streams and (part := self._listing.give()) is not None:
                 parts.append(part)
             member.is_dry = False
             member.given += 1

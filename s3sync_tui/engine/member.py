@@ -204,7 +204,7 @@ class _Member:
                     for part in parts:
                         listing.take_over(part)
                 case Give():
-                    self._send(Given(listing.plan.give()))
+                    self._send(Given(listing.give()))
                 case Finish():
                     self.are_busy = False
                     listing.look_again()

@@ -64,6 +64,8 @@ class Listing:
         self._failed = failed
         self._others = others or Alone()
         self._idle: deque[asyncio.Future[None]] = deque()
+        self._woken = 0
+        """Who was idle, and has not looked again yet."""
 
     async def run(self) -> None:
         """List all of it. Whatever else is raised, by the source or by ``deliver``, ends
@@ -83,6 +85,11 @@ class Listing:
         is listed."""
         return await self._wait_for(self.plan.give)
 
+    def give(self) -> Part | None:
+        """A part for somebody else at once; None where there is nothing worth it, or somebody
+        here waits for something himself: else two could hand one part to and fro for ever."""
+        return None if self._idle or self._woken else self.plan.give()
+
     def take_over(self, part: Part) -> None:
         """List what somebody else has given, too."""
         self.plan.add(part)
@@ -93,6 +100,7 @@ class Listing:
         while self._idle:
             turn = self._idle.popleft()
             if not turn.done():
+                self._woken += 1
                 turn.set_result(None)
                 return
 
@@ -136,6 +144,7 @@ class Listing:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._idle.append(turn)
             await turn
+            self._woken -= 1
         self.look_again()
         return part
 
