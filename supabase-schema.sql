@@ -859,6 +859,8 @@ as $$
     'runs', (select coalesce(jsonb_agg(to_jsonb(r) order by r.id desc), '[]')
       from (select * from sync_runs where table_name = 'images' and (p_before is null or id < p_before)
         order by id desc limit least(p_limit, 1000)) r),
+    'full', (select to_jsonb(r) from (select * from sync_runs
+        where table_name = 'images' and mode = 'full' and status = 'succeeded' order by id desc limit 1) r),
     'month', (select jsonb_build_object('runs', count(*), 'list_requests', coalesce(sum(list_requests), 0),
         'cost_usd', coalesce(sum(cost_usd), 0))
       from sync_runs where table_name = 'images' and started_at > clock_timestamp() - interval '30 days'))

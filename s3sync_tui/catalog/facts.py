@@ -21,6 +21,8 @@ class RunHistory:
     """By the database's clock, as everywhere here."""
     runs: list[RunRecord]
     """The newest first."""
+    last_full: RunRecord | None
+    """The newest full run that succeeded, however long ago."""
     month_runs: int
     month_list_requests: int
     month_cost_usd: float
@@ -180,10 +182,11 @@ class CountFacts:
 
 def read_history(row: Mapping[str, Any]) -> RunHistory:
     """From what ``s3sync_history`` returns."""
-    month = row["month"]
+    month, full = row["month"], row.get("full")
     return RunHistory(
         moment(row["at"]),
         [_run(run) for run in row["runs"]],
+        full and _run(full),
         month["runs"],
         month["list_requests"],
         float(month["cost_usd"]),

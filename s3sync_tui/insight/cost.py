@@ -39,6 +39,7 @@ async def catalog_cost(
     history = await catalog.history(_RECENT_RUNS)
     return measure_cost(
         history.runs,
+        last_full=history.last_full,
         now=history.at,
         price=price,
         month_usd=history.month_cost_usd,
@@ -50,13 +51,15 @@ def measure_cost(
     runs: Sequence[RunRecord],
     *,
     now: datetime,
+    last_full: RunRecord | None = None,
     price: float | None = None,
     month_usd: float | None = None,
     every_seconds: float | None = None,
 ) -> Cost:
     """From ``runs`` in any order; projected from the newest 50 of them.
 
-    ``price`` is USD per 1,000 LIST requests from now on; without it, each run's own price
+    ``last_full`` is for callers whose ``runs`` may all be delta runs, for a run each day is
+    a full one all the same. ``price`` is USD per 1,000 LIST requests from now on; without it, each run's own price
     counts. ``month_usd`` is what the last 30 days cost, for callers whose ``runs`` do not
     reach back that far. ``every_seconds`` is how often runs are meant to come; without it,
     past runs tell.
@@ -71,6 +74,8 @@ def measure_cost(
         spacing = seconds_between([run.started_at for run in recent])
     # A run that broke off asked for less than a whole one does.
     whole = [run for run in ended[:_RECENT_RUNS] if run.status is RunStatus.SUCCEEDED]
+    if last_full is not None and all(run.mode == RunMode.DELTA for run in whole):
+        whole.append(last_full)
     projected = _projected(whole, price, _MONTH.total_seconds() / spacing) if spacing else None
     return Cost(
         last_run_usd=ended[0].stats.cost_usd if ended else None,

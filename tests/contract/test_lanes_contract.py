@@ -95,3 +95,18 @@ async def test_history_tells_the_mode_and_why(catalog: Catalog) -> None:
     await catalog.finish_run(run, ended, LANES)
     [record] = (await catalog.history()).runs
     assert (record.mode, record.mode_reason) == ("delta", "2 lanes, last full run 3 h ago")
+
+
+async def test_history_knows_the_last_full_run_behind_any_number_of_delta_runs(
+    catalog: Catalog,
+) -> None:
+    assert (await catalog.history()).last_full is None
+    full = await finished(catalog, LANES, "k")
+    for _ in range(3):
+        await finished(catalog, LANES, mode=RunMode.DELTA)
+    failed = await begin(catalog)
+    await catalog.finish_run(failed, result(failed, RunStatus.FAILED), None)
+    found = await catalog.history(2)
+    assert [record.run_id for record in found.runs] == [failed, failed - 1]
+    assert found.last_full is not None
+    assert (found.last_full.run_id, found.last_full.mode) == (full, "full")

@@ -43,6 +43,9 @@ def test_of_delta_runs_one_each_day_is_full() -> None:
     deltas = [replace(run(5 * n, 50), mode="delta") for n in range(20)]
     mixed = measure_cost([*deltas, run(100, 10_000)], now=NOW)
     assert mixed.projected_month_usd == pytest.approx(8610 * 0.00025 + 30 * 0.05)
+    before = measure_cost(deltas, last_full=run(60 * 20, 10_000), now=NOW)
+    assert before.projected_month_usd == mixed.projected_month_usd
+    assert before.seconds_between_runs == 300
     alone = measure_cost(deltas, now=NOW)
     assert alone.projected_month_usd == pytest.approx(8640 * 0.00025)
     seldom = [replace(run(0, 50), mode="delta"), run(60 * 24 * 10, 10_000)]
