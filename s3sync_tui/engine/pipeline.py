@@ -201,7 +201,9 @@ class Pipeline:
         parts = min(2 * self._options.list_concurrency, images // ROWS_PER_RANGE)
         cuts = await self._catalog.split_points(whole, parts) if parts > 1 else []
         if not cuts:
-            cuts = await self._source.split_points(whole, self._options.list_concurrency)
+            most = self._options.list_concurrency
+            worth_it = min(most, images // ROWS_PER_RANGE) if images else most
+            cuts = await self._source.split_points(whole, worth_it) if worth_it > 1 else []
         return whole.split(cuts)
 
     def _all_listed(self) -> None:

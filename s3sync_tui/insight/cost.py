@@ -59,10 +59,10 @@ def measure_cost(
     """From ``runs`` in any order; projected from the newest 50 of them.
 
     ``last_full`` is for callers whose ``runs`` may all be delta runs, for a run each day is
-    a full one all the same. ``price`` is USD per 1,000 LIST requests from now on; without it, each run's own price
-    counts. ``month_usd`` is what the last 30 days cost, for callers whose ``runs`` do not
-    reach back that far. ``every_seconds`` is how often runs are meant to come; without it,
-    past runs tell.
+    a full one all the same. ``price`` is USD per 1,000 LIST requests from now on; without
+    it, each run's own price counts. ``month_usd`` is what the last 30 days cost, for callers
+    whose ``runs`` do not reach back that far. ``every_seconds`` is how often runs are meant
+    to come; without it, past runs tell.
     """
     newest = sorted(runs, key=lambda run: run.started_at, reverse=True)
     ended = [run for run in newest if run.status is not RunStatus.RUNNING]

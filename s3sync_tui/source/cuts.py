@@ -8,8 +8,12 @@ from s3sync_tui.model import KeyRange
 
 
 def folder_cuts(folders: Sequence[str], span: KeyRange, parts: int) -> list[str]:
-    """``folders`` inside ``span``, thinned to ``parts - 1``."""
-    inside = [cut for cut in folders if span.after < cut < span.up_to]
+    """``folders`` inside ``span``, thinned to ``parts - 1``.
+
+    Printable ones only: where some store repeats a request's StartAfter as it is, control
+    characters make its answer no XML (moto 5 does).
+    """
+    inside = [cut for cut in folders if span.after < cut < span.up_to and cut.isprintable()]
     if len(inside) < parts:
         return inside
     return [inside[(i + 1) * len(inside) // parts] for i in range(parts - 1)]

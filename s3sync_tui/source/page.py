@@ -15,7 +15,7 @@ def parse_listing(body: bytes) -> Listing:
     """Decode an answer; raises :class:`~s3sync_tui.source.listing.InvalidAnswer`."""
     listing = read_pattern(body)
     if listing is None:
-        # lxml is loaded by those who need it: AWS, MinIO and R2 do without, but for folders.
+        # lxml is loaded by those who need it: AWS, MinIO and R2 do without.
         from s3sync_tui.source.document import read_document
 
         listing = read_document(body)

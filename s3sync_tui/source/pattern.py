@@ -20,13 +20,18 @@ _OBJECT = re.compile(
     r"<Size>([0-9]{1,18}+)</Size>"
     r"(?:<StorageClass>[^<]*+</StorageClass>)?+</Contents>"
 )
+_OBJECTS = "…"  # in their place; an answer that is read here has nothing but ASCII
+_FIELDS = (
+    r"((?:<(?:Name|Prefix|StartAfter|ContinuationToken|NextContinuationToken|KeyCount|MaxKeys"
+    r"|Delimiter|EncodingType|IsTruncated)(?:/>|>[^<&\0-\x1f]*+</[A-Za-z]++>))*+)"
+)
 _ENVELOPE = re.compile(
     r'(?:<\?xml version="1\.0" encoding="UTF-8"\?>\s*+)?+'
-    r"<ListBucketResult(?: xmlns=\"[^\"<>]*+\")?+>"
-    r"((?:<(?:Name|Prefix|StartAfter|ContinuationToken|NextContinuationToken|KeyCount|MaxKeys"
-    r"|EncodingType|IsTruncated)(?:/>|>[^<&\0-\x1f]*+</[A-Za-z]++>))*+)"
-    r"</ListBucketResult>\s*+"
+    rf"<ListBucketResult(?: xmlns=\"[^\"<>]*+\")?+>{_FIELDS}(?:{_OBJECTS}{_FIELDS})?+"
+    r"((?:<CommonPrefixes><Prefix>[^<&\0- ]++</Prefix></CommonPrefixes>)*+)"
+    rf"{_FIELDS}</ListBucketResult>\s*+"
 )
+_FOLDER = re.compile(r"<Prefix>([^<]++)<")
 _FIELD = re.compile(r"<([A-Za-z]++)>([^<]*+)</([A-Za-z]++)>")
 
 
@@ -38,20 +43,23 @@ def read_pattern(body: bytes) -> Listing | None:
         return None
     # What lies before, between and behind the objects, and four columns after each.
     parts = _OBJECT.split(text)
-    envelope = _ENVELOPE.fullmatch(parts[0] + parts[-1]) if len(parts) > 1 else None
-    fields = _fields(envelope[1]) if envelope and not any(parts[5:-1:5]) else None
+    envelope = _ENVELOPE.fullmatch(f"{parts[0]}{_OBJECTS}{parts[-1]}" if parts[1:] else text)
+    if envelope is None or any(parts[5:-1:5]):
+        return None
+    fields = _fields(envelope[1] + (envelope[2] or "") + envelope[4])
     if fields is None or fields.get("EncodingType") != "url":
         return None
     token = fields.get("NextContinuationToken", "")
     if fields.get("IsTruncated") != ("true" if token else "false"):
         return None
     keys, all_storable = decoded(parts[1::5])
+    folders, _ = decoded(_FOLDER.findall(envelope[3]))
     return Listing(
         keys,
         parts[3::5],
         list(map(int, parts[4::5])),
         parts[2::5],
-        [],
+        folders,
         token or None,
         all_storable,
         len(body),

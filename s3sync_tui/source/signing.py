@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ from botocore.session import Session
 
 from s3sync_tui.errors import BucketDenied, BucketError, BucketUnreachable
 from s3sync_tui.source.faults import Place
+from s3sync_tui.source.mould import Mould
 from s3sync_tui.source.service_models import read_models_quickly
 
 if TYPE_CHECKING:
@@ -52,6 +55,15 @@ _NO_LOGIN = (
 )
 
 
+@dataclass(slots=True)
+class _Client:
+    """botocore's, with what it signs with, and the mould of its URLs once there is one."""
+
+    s3: S3Client
+    credentials: Any
+    mould: Mould | None = None
+
+
 class Signer:
     """Signs requests for one bucket. Every method may block (a refresh of the
     credentials is a network call) and is safe to call from several threads."""
@@ -70,8 +82,7 @@ class Signer:
         self._region = region
         self._profile = profile
         self._addressing_style = addressing_style
-        self._client: S3Client | None = None
-        self._credentials: Any = None
+        self._client: _Client | None = None
         self._lock = threading.Lock()
         self.generation = 0
         """Counts renewals: who saw credentials fail can tell which ones."""
@@ -83,23 +94,36 @@ class Signer:
         if client is None:
             return Place(self._bucket, _address(self._endpoint), self._region or _FIRST_REGION)
         # The endpoint may come from AWS_ENDPOINT_URL_S3 or the profile.
-        return Place(self._bucket, _address(client.meta.endpoint_url), client.meta.region_name)
+        return Place(
+            self._bucket, _address(client.s3.meta.endpoint_url), client.s3.meta.region_name
+        )
 
     @property
     def may_wait(self) -> bool:
         """Whether the next signature may take a network call: before the first, and where
         credentials will expire soon."""
-        if self._client is None:
+        client = self._client
+        if client is None:
             return True
-        expires = getattr(self._credentials, "refresh_needed", None)
+        expires = getattr(client.credentials, "refresh_needed", None)
         return expires is not None and bool(expires())
 
     def sign(self, operation: Operation, **parameters: str | int) -> str:
         """A URL that makes this request; with fresh credentials each time."""
         try:
-            return self._connected().generate_presigned_url(
+            client = self._connected()
+            is_list = operation == "list_objects_v2"
+            if is_list and client.mould is not None:
+                login = client.credentials.get_frozen_credentials()
+                now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+                return client.mould.url(parameters, login, now)
+            url = client.s3.generate_presigned_url(
                 operation, Params={"Bucket": self._bucket, **parameters}, ExpiresIn=VALID_SECONDS
             )
+            if is_list:
+                login = client.credentials.get_frozen_credentials()
+                client.mould = Mould.of(url, parameters, login)
+            return url
         except (boto.BotoCoreError, boto.ClientError, ValueError) as error:
             raise self._explained(error) from error
 
@@ -116,12 +140,12 @@ class Signer:
             self._region = region
             self._client = None
 
-    def _connected(self) -> S3Client:
+    def _connected(self) -> _Client:
         with self._lock:
             if self._client is None:
                 session = Session(profile=self._profile)
                 read_models_quickly(session)
-                self._credentials = session.get_credentials()
+                credentials = session.get_credentials()
                 # The session's region is a default for everything. It says nothing
                 # about another store, and about a bucket of AWS only until AWS does.
                 fallback = None if self._endpoint else session.get_config_variable("region")
@@ -134,7 +158,7 @@ class Signer:
                         s3={"addressing_style": self._addressing_style},
                     ),
                 )
-                self._client = client
+                self._client = _Client(client, credentials)
             return self._client
 
     def _explained(self, error: Exception) -> BucketError:

@@ -227,7 +227,7 @@ def test_a_killed_run_loses_nothing(
         "S3SYNC_LIST_CONCURRENCY": str(processes),
         "S3SYNC_PROCESSES": str(processes),
         "S3SYNC_BATCH_SIZE": "1000",
-        "S3SYNC_LEASE_SECONDS": "5",
+        "S3SYNC_LEASE_SECONDS": "10",
     }
     assert command.run("schema", "--apply").code == 0
     with command.start("--once", "--json") as first:

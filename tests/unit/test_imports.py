@@ -40,8 +40,11 @@ def test_a_sync_that_nobody_watches_loads_its_two_ends_and_no_screen(command: Co
     with served(ListingStub([f"{number:04}.jpg" for number in range(2_500)])) as endpoint:
         command.environ |= {"S3SYNC_BUCKET": "stub-bucket", "AWS_ENDPOINT_URL_S3": endpoint}
         assert command.run("--once").code == 0
-        ours = loaded(command, "--once", "--list-concurrency", "1")
-    assert ours & (SCREEN | DEMO | {"boto3", "supabase", "postgrest", "httpx", "lxml"}) == set()
+        by_flags = loaded(command, "--once", "--list-concurrency", "8")
+        as_cron = loaded(command, "--once", "--json")
+    others = SCREEN | DEMO | {"boto3", "supabase", "postgrest", "httpx", "lxml"}
+    assert by_flags & others == set()
+    assert as_cron & (others | {"typer"}) == set()
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("schema",)])

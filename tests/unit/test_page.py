@@ -6,12 +6,14 @@ from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3sync_tui.model import KeyRange
+from s3sync_tui.source.document import read_document
 from s3sync_tui.source.listing import ErrorInside, InvalidAnswer, Listing, printable
 from s3sync_tui.source.page import build_page, parse_listing
+from s3sync_tui.source.pattern import read_pattern
 from s3sync_tui.source.selection import Selection
 
 AWS = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -67,6 +69,82 @@ def test_elements_are_found_in_any_order_and_namespace(namespace: str, order: st
     assert listing.common_prefixes == ["z/"]
     assert listing.next_token is None
     assert listing.weight_bytes == len(body)
+
+
+FOLDERS = "<CommonPrefixes><Prefix>a%2Bb+c%2F</Prefix></CommonPrefixes>" * 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        document(),
+        document(tail=FOLDERS),
+        document(entry("a"), tail=FOLDERS),
+        document(
+            more="", tail=f"{FOLDERS}<Delimiter>%2F</Delimiter><IsTruncated>false</IsTruncated>"
+        ),
+        document(
+            more="<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
+        ),
+    ],
+)
+def test_pages_without_objects_and_with_folders_are_read_by_the_pattern(body: bytes) -> None:
+    assert read_pattern(body) == read_document(body)
+
+
+PIECES = [
+    *("<Contents>", "</Contents>", "<Key>", "</Key>", "<Key/>", "<Size>7</Size>", "<Owner/>"),
+    *("<CommonPrefixes>", "</CommonPrefixes>", "<Prefix>", "</Prefix>", "<Prefix/>", FOLDERS),
+    *(
+        "<IsTruncated>",
+        "</IsTruncated>",
+        "<EncodingType>url</EncodingType>",
+        "<Delimiter>/</Delimiter>",
+    ),
+    *(
+        "true",
+        "&amp;",
+        "&quot;",
+        "&",
+        "<",
+        ">",
+        "%2F",
+        "%",
+        "+",
+        " ",
+        "\n",
+        "\x01",
+        "é",
+        "<!-- -->",
+        "",
+    ),
+    *("<NextContinuationToken>t</NextContinuationToken>", entry("k"), "</ListBucketResult>", '"'),
+]
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    st.sampled_from(
+        [
+            document(),
+            document(tail=FOLDERS),
+            document(entry("a"), entry("b"), tail=FOLDERS),
+            document(entry("a"), more="<IsTruncated>true</IsTruncated>"),
+        ]
+    ),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), st.sampled_from(PIECES)), max_size=3),
+)
+def test_what_the_pattern_takes_it_reads_as_the_parser_does(
+    body: bytes, changes: list[tuple[float, int, str]]
+) -> None:
+    text = body.decode()
+    for place, length, piece in changes:
+        # At the edge of an element, mostly: elsewhere next to nothing is left to be taken.
+        start = text.find("<", int(place * len(text)))
+        text = text[:start] + piece + text[start + length :] if start >= 0 else text + piece
+    listing = read_pattern(text.encode())
+    if listing is not None:
+        assert listing == read_document(text.encode())
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), unique=True))
