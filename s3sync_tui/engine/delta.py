@@ -8,14 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from s3sync_tui.engine.lanes import (
-    DEPTHS,
-    MOST_LANES,
-    Learner,
-    Learnt,
-    Stretch,
-    part_of,
-)
+from s3sync_tui.engine.lanes import DEPTHS, MOST_LANES, Learner, Learnt, part_of
+from s3sync_tui.engine.order import Stretch
 from s3sync_tui.model import KeyRange, Lanes, Level, ModeChoice, ObjectPage, RunMode
 from s3sync_tui.source.base import Located, Source
 

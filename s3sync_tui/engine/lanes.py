@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import accumulate, islice, repeat
-from operator import le
 
-from s3sync_tui.model import LAST_KEY, ObjectPage, Rows
+from s3sync_tui.engine.order import CLOSE_SLOTS, Stretch, measure, slots_before
+from s3sync_tui.model import LAST_KEY, ObjectPage
 
 DEPTHS = range(4)
 """How many ``/`` below the configured prefix a lane may end; at 0 it is all of it."""
@@ -20,88 +19,6 @@ MOST_LANES = 1_000
 
 MOST_BETWEEN = 10_000
 """Objects that lie in a parent of lanes and in none of them; a delta lists those anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """What successive images of one prefix tell that come in the order of time, but for the
-    lookback. Times are S3's texts, which compare as the times do."""
-
-    images: int
-    last: str
-    """The last key."""
-    earliest: str
-    latest: str
-    recent_after: str | None
-    """The key before the first recent image, empty where it is the first of all; None
-    where none is recent."""
-    recent: int
-    """Images from the first recent one on."""
-
-    def followed_by(self, later: Stretch, lookback: float) -> Stretch | None:
-        """This and what comes next in key order, as one; None where that has no order."""
-        if seconds_between(later.earliest, self.latest) > lookback:
-            return None
-        recent_after, recent = self.recent_after, self.recent + later.images
-        if recent_after is None:
-            recent_after, recent = later.recent_after, later.recent
-            if recent_after == "":
-                recent_after = self.last
-        return Stretch(
-            self.images + later.images,
-            later.last,
-            min(self.earliest, later.earliest),
-            max(self.latest, later.latest),
-            recent_after,
-            recent,
-        )
-
-
-def measure(images: Rows, recent_from: str, lookback: float) -> Stretch | None:
-    """Of at least one image; None where a later key is earlier by more than ``lookback``
-    seconds."""
-    keys, times = images.keys, images.modified
-    if _is_sorted(times):
-        earliest, latest, first = times[0], times[-1], bisect_left(times, recent_from)
-    else:
-        blocks = [times[at : at + _BLOCK] for at in range(0, len(times), _BLOCK)]
-        lows, highs = list(map(min, blocks)), list(map(max, blocks))
-        earliest, latest = min(lows), max(highs)
-        before = accumulate(highs, max)
-        if max(map(seconds_between, lows[1:], before), default=0.0) > lookback:
-            return None
-        if not all(map(_has_order, blocks, lows, highs, repeat(lookback))):
-            return None
-        first = len(times)
-        if latest >= recent_from:
-            first = next(at for at, time in enumerate(times) if time >= recent_from)
-    recent_after = (keys[first - 1] if first else "") if first < len(times) else None
-    return Stretch(len(keys), keys[-1], earliest, latest, recent_after, len(keys) - first)
-
-
-def seconds_between(earlier: str, later: str) -> float:
-    """How much later ``later`` is; 0 where it is not. Infinite where a text is no time."""
-    if earlier >= later:
-        return 0.0
-    try:
-        return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
-    except (ValueError, TypeError):
-        return float("inf")
-
-
-_BLOCK = 25
-"""Most are as long as the lookback or shorter: then nobody need look into them. Of a page
-whose times jitter, this takes a sixth of the time that reading all of them does."""
-
-
-def _has_order(times: list[str], low: str, high: str, lookback: float) -> bool:
-    if seconds_between(low, high) <= lookback or _is_sorted(times):
-        return True
-    return max(map(seconds_between, times, accumulate(times, max))) <= lookback
-
-
-def _is_sorted(times: list[str]) -> bool:
-    return all(map(le, times, islice(times, 1, None)))
 
 
 def part_of(key: str, prefix: str, depth: int) -> str | None:
@@ -152,7 +69,7 @@ class Learner:
         self.objects = 0
         self.images = 0
         self._lookback = lookback.total_seconds()
-        self._recent_from = f"{started_at - lookback:%Y-%m-%dT%H:%M:%S}"
+        self._slots = slots_before(started_at, lookback)
         self._listed: dict[str, _Listed] = {}
         """By the key up to which it is listed."""
         self._objects: dict[int, Counter[str]] = {depth: Counter() for depth in depths}
@@ -161,7 +78,7 @@ class Learner:
         """Parts without order."""
 
     def take(self, page: ObjectPage) -> None:
-        """Learn from a page; it is some microseconds' work where its keys are in order."""
+        """Learn from a page: 0.1 ms where its images are of one slot or sorted by time."""
         self.pages += 1
         if page.span.after == page.span.up_to:
             return
@@ -178,8 +95,23 @@ class Learner:
                 if (start, end) not in measured:
                     whole = end - start == len(page.images)
                     rows = page.images if whole else page.images.slice(start, end)
-                    measured[start, end] = measure(rows, self._recent_from, self._lookback)
+                    measured[start, end] = measure(rows, self._slots)
                 self._add(listed, depth, part, measured[start, end])
+
+    def merge(self, other: Learner) -> None:
+        """Take in what another has learnt from other ranges of the same listing."""
+        self.pages += other.pages
+        self.objects += other.objects
+        self.images += other.images
+        self._listed |= other._listed
+        self._between += other._between
+        self._loose |= other._loose
+        for depth in list(self._objects):
+            if depth in other._objects:
+                self._objects[depth] += other._objects[depth]
+                self._give_up_if_too_many(depth)
+            else:
+                self._give_up(depth)
 
     def learnt(self, depth: int) -> Learnt | None:
         """What is known of the parts at ``depth``; None where they are too many."""
@@ -198,21 +130,24 @@ class Learner:
         }
         return Learnt(depth, ordered, self._objects[depth], self._between[depth])
 
-    def is_proven(self, stretch: Stretch) -> bool:
-        """Whether there is enough of it to tell order from chance. What fits one page is
-        listed whole at the same price; what came within the lookback has shown nothing."""
+    def is_lane(self, stretch: Stretch) -> bool:
+        """Whether there is enough of it to tell order from chance, and few strays. What fits
+        one page is listed whole at the same price."""
         of_a_page = self.objects / max(1, self.pages)
-        spread = seconds_between(stretch.earliest, stretch.latest)
-        return stretch.images > of_a_page and spread > self._lookback
+        return (
+            stretch.images > of_a_page
+            and stretch.has_shown_order(self._lookback)
+            and stretch.has_few_strays(len(self._slots) + 1 - CLOSE_SLOTS)
+        )
 
     def _add(self, listed: _Listed, depth: int, part: str, stretch: Stretch | None) -> None:
         parts = listed.parts.setdefault(depth, {})
-        whole = self._joined(parts[part], stretch) if part in parts else stretch
-        if whole is None:
+        if part in parts:
+            stretch = self._joined(parts.pop(part), stretch)
+        if stretch is None:
             self._loose.add((depth, part))
-            parts.pop(part, None)
         else:
-            parts[part] = whole
+            parts[part] = stretch
 
     def _joined(self, stretch: Stretch | None, later: Stretch | None) -> Stretch | None:
         if stretch is None or later is None:
@@ -238,9 +173,17 @@ class Learner:
                 objects[part] += end - start
                 found.append((part, start, end))
                 start = end
-            if len(objects) > MOST_LANES or self._between[depth] > MOST_BETWEEN:
-                del self._objects[depth]
-                for listed in self._listed.values():
-                    listed.parts.pop(depth, None)
+            if self._give_up_if_too_many(depth):
                 return []
         return found
+
+    def _give_up_if_too_many(self, depth: int) -> bool:
+        is_too_many = len(self._objects[depth]) > MOST_LANES or self._between[depth] > MOST_BETWEEN
+        if is_too_many:
+            self._give_up(depth)
+        return is_too_many
+
+    def _give_up(self, depth: int) -> None:
+        del self._objects[depth]
+        for listed in self._listed.values():
+            listed.parts.pop(depth, None)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import accumulate, pairwise
+from itertools import accumulate, combinations, pairwise
+from random import Random
 
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from s3sync_tui.engine.delta import choose_lanes, decide
-from s3sync_tui.engine.lanes import (
-    MOST_BETWEEN,
-    MOST_LANES,
-    Learner,
-    Stretch,
-    measure,
-    part_of,
-    seconds_between,
-)
+from s3sync_tui.engine.lanes import MOST_BETWEEN, MOST_LANES, Learner, part_of
+from s3sync_tui.engine.order import REGULAR, Stretch, measure, slots_before
 from s3sync_tui.errors import BucketUnreachable
 from s3sync_tui.model import KeyRange, Lanes, Level, ObjectPage, Rows, RunMode, RunStatus
 from tests.support.model_bucket import (
@@ -51,26 +48,30 @@ def rows(times: list[datetime], keys: list[str] | None = None) -> Rows:
 moments = st.integers(0, 100_000).map(lambda seconds: BEGIN + timedelta(seconds=seconds))
 
 
-def directly(images: Rows, recent_from: str) -> Stretch | None:
-    """By definition, pair by pair."""
-    times = images.modified
-    pairs = [(times[j], times[i]) for j in range(len(times)) for i in range(j)]
-    if any(seconds_between(*pair) > LOOKBACK.total_seconds() for pair in pairs):
+def directly(pieces: Sequence[Rows], slots: list[str]) -> Stretch | None:
+    """Of all ``pieces``, by definition, image by image."""
+    keys = [key for piece in pieces for key in piece.keys]
+    seconds = [[datetime.fromisoformat(at).timestamp() for at in each.modified] for each in pieces]
+    of = [sum(slot <= time for slot in slots) for piece in pieces for time in piece.modified]
+    places = range(len(of))
+    makers = [next((j for j in places[i:] if of[j] < of[i] - 1), None) for i in places]
+    made = {j: frozenset(of[i] for i in places if makers[i] == j) for j in places}
+    if any(len(each) >= REGULAR for each in made.values()):
         return None
-    recents = [i for i, time in enumerate(times) if time >= recent_from]
-    first = recents[0] if recents else len(times)
+    recents = [i for i, maker in enumerate(makers) if maker is None and of[i] == len(slots)]
+    first = recents[0] if recents else len(of)
     return Stretch(
-        len(times),
-        images.keys[-1],
-        min(times),
-        max(times),
-        None if not recents else images.keys[first - 1] if first else "",
-        len(times) - first,
+        len(of),
+        keys[-1],
+        min(map(min, seconds)),
+        max(map(max, seconds)),
+        all(min(b) >= max(a) - LOOKBACK.total_seconds() for a, b in combinations(seconds, 2)),
+        Counter(slot for slot, maker in zip(of, makers, strict=True) if maker is None),
+        Counter(slot for slot, maker in zip(of, makers, strict=True) if maker is not None),
+        {slot: made[i] for i, slot in enumerate(of) if all(slot < each for each in of[:i])},
+        None if not recents else keys[first - 1] if first else "",
+        len(of) - first,
     )
-
-
-def measured(images: Rows, recent_from: str) -> Stretch | None:
-    return measure(images, recent_from, LOOKBACK.total_seconds())
 
 
 def joined(stretch: Stretch | None, later: Stretch | None) -> Stretch | None:
@@ -80,24 +81,30 @@ def joined(stretch: Stretch | None, later: Stretch | None) -> Stretch | None:
 
 
 @st.composite
-def nearly_ordered(draw: st.DrawFn) -> list[datetime]:
-    """Times that rise, some of them by leaps, and come too early by about the lookback."""
+def nearly_ordered(draw: st.DrawFn, least: int = 1) -> list[datetime]:
+    """Times that rise, some of them by leaps, and few that are none of the sort."""
     steps = st.one_of(st.integers(0, 300), st.integers(0, 20_000))
-    rising = accumulate(draw(st.lists(steps, min_size=1, max_size=60)))
-    early = st.one_of(st.integers(0, 600), st.integers(0, 3700))
-    return [BEGIN + timedelta(seconds=at - draw(early)) for at in rising]
+    times = [*accumulate(draw(st.lists(steps, min_size=least, max_size=60)))]
+    for at in draw(st.lists(st.integers(0, len(times) - 1), max_size=4)):
+        times[at] = draw(st.integers(0, times[-1]))
+    return [BEGIN + timedelta(seconds=at) for at in times]
 
 
-@given(st.one_of(nearly_ordered(), st.lists(moments, min_size=1, max_size=30)), moments, st.data())
+@given(
+    st.one_of(nearly_ordered(), st.lists(moments, min_size=1, max_size=30)),
+    st.lists(moments, min_size=2, max_size=12, unique=True),
+    st.data(),
+)
 def test_a_stretch_is_the_same_in_one_piece_and_in_any_pieces(
-    times: list[datetime], recent_from: datetime, data: st.DataObject
+    times: list[datetime], begins: list[datetime], data: st.DataObject
 ) -> None:
-    images, since = rows(times), written(recent_from)
+    images, slots = rows(times), [written(time) for time in sorted(begins)]
     cuts = sorted(data.draw(st.sets(st.integers(1, len(times)), max_size=9)) | {0, len(times)})
-    pieces = [measured(images.slice(a, b), since) for a, b in pairwise(cuts)]
-    expected = directly(images, since)
-    event("ordered" if expected else "not ordered")
-    assert measured(images, since) == expected
+    cut = [images.slice(a, b) for a, b in pairwise(cuts)]
+    pieces = [measure(piece, slots) for piece in cut]
+    expected = directly(cut, slots)
+    event("no order" if expected is None else "with strays" if expected.strays else "in order")
+    assert measure(images, slots) == directly([images], slots)
     while len(pieces) > 1:  # in any order of merging
         at = data.draw(st.integers(0, len(pieces) - 2))
         pieces[at : at + 2] = [joined(pieces[at], pieces[at + 1])]
@@ -127,9 +134,10 @@ def test_pages_in_any_order_between_ranges_teach_what_all_keys_at_once_do(
         pages_of(span, keys, objects, data.draw(st.integers(1, 4)))
         for span in KeyRange().split(cuts)
     ]
+    pages = sorted((page for each in ranges for page in each), key=lambda page: page.span.after)
     while any(ranges):
         learner.take(data.draw(st.sampled_from([each for each in ranges if each])).pop(0))
-    since = written(BEGIN + 19 * HOUR)[:19]
+    slots = slots_before(BEGIN + 20 * HOUR, LOOKBACK)
     for depth in range(4):
         learnt = learner.learnt(depth)
         assert learnt is not None
@@ -140,12 +148,56 @@ def test_pages_in_any_order_between_ranges_teach_what_all_keys_at_once_do(
         assert learnt.objects == {part: len(inside) for part, inside in parts.items()}
         expected = {}
         for part, inside in parts.items():
-            times = {key: time for key in inside if (time := objects[key]) is not None}
-            if times:
-                stretch = directly(rows([*times.values()], [*times]), since)
-                if stretch is not None:
-                    expected[part] = stretch
+            chosen = [
+                [i for i, key in enumerate(page.images.keys) if key in inside] for page in pages
+            ]
+            pieces = [
+                page.images.take(which) for page, which in zip(pages, chosen, strict=True) if which
+            ]
+            stretch = directly(pieces, slots) if pieces else None
+            if stretch is not None:
+                expected[part] = stretch
         assert learnt.stretches == expected
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.one_of(nearly_ordered(15), st.lists(moments, min_size=15, max_size=30)),
+        min_size=1,
+        max_size=3,
+    ),
+    st.integers(1, 3),
+    st.integers(2, 3),
+    st.sampled_from(["a", "c0/", ""]),
+    st.data(),
+)
+def test_what_several_have_learnt_is_what_one_would_have(
+    cameras: list[list[datetime]], size: int, many: int, top: str, data: st.DataObject
+) -> None:
+    objects: dict[str, datetime | None] = {
+        f"c{camera}/{n:03}": time
+        for camera, times in enumerate(cameras)
+        for n, time in enumerate(times)
+    }
+    objects |= {f"{top}{n}": None for n in range(data.draw(st.integers(0, 5)))}
+    keys, until = sorted(objects), max(time for times in cameras for time in times)
+    one, *several = (Learner("", until, LOOKBACK) for _ in range(many + 1))
+    cuts = data.draw(st.sets(st.sampled_from(keys), max_size=3))
+    ranges = [pages_of(span, keys, objects, size) for span in KeyRange().split(cuts)]
+    busy = several[0]
+    while any(ranges):
+        page = data.draw(st.sampled_from([each for each in ranges if each])).pop(0)
+        one.take(page)
+        busy = data.draw(st.sampled_from([busy] * 9 + several))
+        busy.take(page)
+    merged, *others = several
+    for other in others:
+        merged.merge(pickle.loads(pickle.dumps(other)))  # as it comes from another process
+    assert [merged.learnt(depth) for depth in range(4)] == [one.learnt(depth) for depth in range(4)]
+    lanes = choose_lanes(one, fingerprint="f", full_at=until)
+    event(f"depth {lanes.depth}" if lanes.prefixes else "no lanes")
+    assert choose_lanes(merged, fingerprint="f", full_at=until) == lanes
 
 
 def pages_of(
@@ -164,21 +216,26 @@ def pages_of(
     return made
 
 
-@pytest.mark.parametrize("name", ["{:05}/a.jpg", "{:05}.jpg"])
-def test_what_falls_into_too_many_parts_is_given_up(name: str) -> None:
-    learner = Learner("", BEGIN, LOOKBACK)
-    keys = [name.format(n) for n in range(max(MOST_LANES, MOST_BETWEEN) + 1)]
-    images = rows([BEGIN] * len(keys), keys)
-    learner.take(ObjectPage(KeyRange(), images, [], [], 1))
-    assert learner.learnt(0) is not None
-    assert learner.learnt(1) is None
+@pytest.mark.parametrize(
+    ("name", "most"), [("{:05}/a.jpg", MOST_LANES), ("{:05}.jpg", MOST_BETWEEN)]
+)
+def test_what_falls_into_too_many_parts_is_given_up(name: str, most: int) -> None:
+    keys = [name.format(n) for n in range(most + 1)]
+    low, high = KeyRange().split([keys[most // 2]])
 
+    def learnt(*spans: KeyRange) -> Learner:
+        learner = Learner("", BEGIN, LOOKBACK)
+        for span in spans:
+            learner.take(*pages_of(span, keys, dict.fromkeys(keys, BEGIN), len(keys)))
+        return learner
 
-def test_a_time_that_is_none_is_no_order() -> None:
-    images = Rows(["a", "b"], ["", ""], [1, 1], ["yesterday", "today"])
-    assert measured(images, "z") is None
-    first, second = (measured(images.slice(n, n + 1), "z") for n in (0, 1))
-    assert joined(first, second) is None
+    one, half, none = learnt(low, high), learnt(low), learnt()
+    assert half.learnt(1) is not None
+    half.merge(learnt(high))
+    none.merge(one)
+    for learner in (one, half, none):
+        assert learner.learnt(0) is not None
+        assert learner.learnt(1) is None
 
 
 # Choosing ---------------------------------------------------------------------
@@ -237,6 +294,100 @@ def test_what_came_all_at_once_has_shown_no_order() -> None:
     for n in range(100):
         bucket.put(f"{n:04}.jpg", bucket.now - 9 * DAY)
     assert learnt_from(bucket).prefixes == []
+
+
+def test_a_few_strays_make_no_lane_unfit_and_move_no_watermark() -> None:
+    bucket = ModelBucket(page_size=50)
+    fill(bucket, CAMERAS, 1000, timedelta(minutes=10))
+    watermarks = learnt_from(bucket).watermarks
+    for n in range(100, 1000, 250):  # four of a thousand, one of them just now
+        taken = bucket.now - timedelta(minutes=10) * n
+        bucket.put(shot("cam-1", taken), bucket.now - (n - 100) * HOUR / 20)
+    for n in range(5):  # and a minute of pictures that came two days late
+        taken = bucket.now - 4 * DAY + n * timedelta(seconds=10)
+        bucket.put(shot("cam-2", taken), taken + 2 * DAY)
+    lanes = learnt_from(bucket)
+    assert (lanes.depth, lanes.watermarks, lanes.why_full) == (1, watermarks, "")
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("every", [DAY / 2, 7 * DAY])
+def test_a_camera_that_sees_little_is_no_stray_of_its_neighbour(
+    slash: str, every: timedelta
+) -> None:
+    """However few its pictures are, they come time and again."""
+    bucket = ModelBucket(page_size=50)
+    for n in range(2000):
+        bucket.put(f"z{slash}{9999 - n}.jpg", bucket.now - n * HOUR)
+    for n in range(6):
+        bucket.put(f"a{slash}{9999 - n}.jpg", bucket.now - n * every)
+    lanes = learnt_from(bucket)
+    assert (lanes.depth, lanes.prefixes) == ((1, ["a/", "z/"]) if slash else (0, []))
+    assert not lanes.watermarks or lanes.watermarks[0] == ""  # a/ is less than a page
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_what_has_come_long_ago_has_kept_the_order_of_its_own_time(mixed: bool) -> None:
+    """From here it looks as if it had come all at once."""
+    bucket = ModelBucket(page_size=50)
+    for n in range(900):
+        nth, day = n % 300, 400 * DAY + n // 300 * DAY
+        order = nth * 7919 % 300 if mixed else nth + nth % 7
+        came = bucket.now - day + order * timedelta(minutes=2)
+        bucket.put(f"fair-{n // 300}/{nth:03}.jpg", came)
+    lanes = learnt_from(bucket)
+    fairs = [f"fair-{n}/" for n in range(3)]
+    assert lanes.prefixes == ([] if mixed else fairs)
+    assert lanes.watermarks == ([] if mixed else [f"{fair}299.jpg" for fair in fairs])
+
+
+def test_order_is_judged_by_what_came_last_however_long_ago_that_is() -> None:
+    bucket = ModelBucket(page_size=50)
+    for n in range(400):
+        bucket.put(f"{n:03}a.jpg", bucket.now - (450 - n) * HOUR)
+    bucket.put("400a.jpg")  # alone of its day
+    assert learnt_from(bucket).prefixes == [""]
+    for n in range(350, 400, 2):  # but before, every third landed anywhere
+        bucket.put(f"{n * 7919 % 300:03}b.jpg", bucket.now - (450 - n) * HOUR)
+    assert learnt_from(bucket).prefixes == []
+
+
+def test_times_that_are_none_tell_of_no_order() -> None:
+    learner = Learner("", BEGIN, LOOKBACK)
+    keys = [f"{n:03}.jpg" for n in range(100)]
+    for at in range(0, 100, 10):
+        images = Rows(keys[at : at + 10], [""] * 10, [1] * 10, ["", "yesterday"] * 5)
+        after = keys[at - 1] if at else ""
+        learner.take(ObjectPage(KeyRange(after, keys[at + 9]), images, [], [], 1))
+    assert choose_lanes(learner, fingerprint="f", full_at=BEGIN).prefixes == []
+
+
+def test_a_bucket_that_was_copied_gets_lanes_by_what_came_since() -> None:
+    bucket = ModelBucket(page_size=50)
+    for n in range(1000):  # by many hands at once, in half a day
+        bucket.put(f"{n:05}.jpg", bucket.now - 5 * DAY + n * 7919 % 1000 / 1000 * DAY / 2)
+    assert learnt_from(bucket).prefixes == []
+    for n in range(96):
+        bucket.put(f"{1000 + n:05}.jpg", bucket.now - (95 - n) * HOUR)
+    lanes = learnt_from(bucket)
+    assert (lanes.prefixes, lanes.watermarks) == ([""], ["01093.jpg"])
+
+
+@pytest.mark.parametrize("folders", [0, 2])
+@pytest.mark.parametrize("history", [HOUR, DAY, 30 * DAY, 2000 * DAY])
+@pytest.mark.parametrize("trickle", [0, 5, 50])
+def test_a_bucket_of_random_keys_never_gets_lanes(
+    folders: int, history: timedelta, trickle: int
+) -> None:
+    """Not even where most of it came at once, and few have come since."""
+    random = Random(f"{folders} {history} {trickle}")
+    bucket = ModelBucket(page_size=100)
+    for n in range(3000):
+        key = f"{random.getrandbits(128):032x}.jpg"
+        came = random.random() * 3 * DAY if n < trickle else 3 * DAY + random.random() * history
+        bucket.put(f"{key[:folders]}/{key}".lstrip("/"), bucket.now - came)
+    lanes = learnt_from(bucket)
+    assert (lanes.prefixes, lanes.why_full) == ([], "no part of the bucket keeps the order of time")
 
 
 @pytest.mark.parametrize(
@@ -324,6 +475,59 @@ async def test_watermarks_advance_with_delta_runs_alone() -> None:
         result = await auto_run(bucket, catalog)
         assert (result.mode, result.stats.added, result.stats.total) == ("delta", 3, 9)
     assert catalog.rows == bucket.images()
+
+
+async def test_a_bucket_with_some_overwrites_and_late_keys_still_gets_deltas() -> None:
+    random = Random(7)
+    bucket = ModelBucket(page_size=50)
+    catalog = ModelCatalog(bucket)
+    fill(bucket, CAMERAS, 1000, timedelta(minutes=10))
+    start = bucket.now
+
+    def disturb(age: timedelta) -> None:
+        """An overwrite and a late key, each of a picture older than a day."""
+        came = bucket.now - age
+        for late in (timedelta(0), timedelta(seconds=1)):
+            nth = random.randint(150, 700)
+            taken = start - nth * timedelta(minutes=10)
+            if taken < came:
+                bucket.put(shot(random.choice(CAMERAS), taken + late), came)
+
+    for age in range(1, 6):
+        disturb(DAY * age)
+    assert (await auto_run(bucket, catalog)).mode is RunMode.FULL
+    for hour in range(5):
+        bucket.now += HOUR
+        new = {bucket.put(shot(camera, bucket.now)) for camera in CAMERAS}
+        if hour == 2:
+            disturb(timedelta(0))
+        bucket.list_requests = 0
+        result = await auto_run(bucket, catalog)
+        assert (result.mode, result.status) == (RunMode.DELTA, RunStatus.SUCCEEDED)
+        assert new <= catalog.rows.keys()
+        assert bucket.list_requests <= 10
+    missed = len(bucket.images().items() - catalog.rows.items())
+    assert missed == 2  # what came where all is old
+    full = await auto_run(bucket, catalog, mode="full")
+    assert full.stats.added + full.stats.changed == missed
+    assert catalog.rows == bucket.images()
+    assert (await auto_run(bucket, catalog)).mode is RunMode.DELTA
+
+
+async def test_a_delta_that_meets_keys_out_of_order_moves_no_watermark() -> None:
+    bucket, catalog = await filled()
+    assert catalog.kept is not None
+    watermarks = catalog.kept.watermarks
+    taken = bucket.now + HOUR
+    for _ in range(5):
+        bucket.now += HOUR
+        for camera in CAMERAS:
+            bucket.put(shot(camera, bucket.now))
+    bucket.put(shot("cam-1", taken + HOUR / 2))  # four hours after it was taken
+    result = await auto_run(bucket, catalog)
+    assert (result.mode, catalog.rows) == (RunMode.DELTA, bucket.images())
+    moved = [new > old for new, old in zip(catalog.kept.watermarks, watermarks, strict=True)]
+    assert moved == [True, False, True]
 
 
 async def test_a_range_that_failed_moves_no_watermark() -> None:
