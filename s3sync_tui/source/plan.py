@@ -5,88 +5,89 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from itertools import pairwise
 
-from s3sync_tui.model import KeyRange, ObjectPage
-from s3sync_tui.source.keyspace import KeySpace
+from s3sync_tui.model import LAST_KEY, KeyRange, ObjectPage
+from s3sync_tui.source.keyspace import home_of
+from s3sync_tui.source.part import Part
+from s3sync_tui.source.waste import Waste
 
-LEAST_PAGES = 4
-"""What a range must have left to be cut: each cut costs half a LIST request, on average."""
+__all__ = ["Part", "Plan"]
 
-FIRST_JUMP = 16
-JUMP_GROWTH = 4
-"""How many pages ahead a range is cut of which nobody knows where its keys end, and how much
-further its rest. (Halving the key space instead mostly finds nothing: keys with a date in
-them fill a ten-thousandth of it.)"""
+PARTS_AT_FIRST = 4
+"""Ranges to begin with where folders cut the bucket whose sizes nobody knows: their first pages
+tell whether more are worth a request each. (Cut by a histogram, they are all worth it.)"""
 
-CUTS_AT_FIRST = 16
-CUTS_PER_PAGE = 0.04
-LIKELY_PER_PAGE = 4
-LIKELY_AT_FIRST = 64
-"""What bounds the requests that cuts cost: so many cuts, and so many for each page that was
-listed or is likely to come; and however many seem likely, no more than these."""
+STREAMS = 38
+STREAMS_PER_PAGE = 0.038
+"""How many ranges there are at once where nothing is known: so many, or so many for each page
+that is likely in all. What each costs is half a request."""
 
-GUESSES = 4
-VAIN_PER_PAGE = 0.01
+LEAST_PAGES = 3
+"""What a range must have left to be cut."""
+
+SLACK = 0.05
+"""A range is cut that will take longer than the rest by so much of the whole listing."""
+
+FIRST_JUMP = 8
+JUMP = 3
+FOLDER_JUMP = 2
+"""How far ahead a range is cut of which nobody knows where its keys end: so many pages, or so
+many times what it has shown; less far in a folder, for there are many and most are small.
+(Halving the key space mostly finds nothing: keys with a date fill a ten-thousandth of it.)"""
+
+BIG = 0.8
+"""Such a range is cut once it has shown so many times what is each one's fair share."""
+
+UNMET = 3
+"""While folders are being listed for the first time, those that wait are taken for so many times
+as large as the others have shown themselves."""
+
+GUESSES = 3
+VAIN_PER_PAGE = 0.03
 """How many cuts may be under way beyond which perhaps nothing is, and how many of them may
 have been in vain before: that many again, and so many for each page listed."""
 
+FOLDERS = 5
+BIGGER = 1.5
+"""From so many folders follows how large they usually are; one that has shown so many times that
+is of no usual size."""
 
-@dataclass(eq=False, slots=True)
-class Part:
-    """A range that is being listed, or will be."""
+WHOLE_PAGES = 32
+MARGIN = 0.15
+"""Up to so many pages, what is kept of a range is cut to whole pages, and to so much less: what
+the last page has beyond the cut is listed twice."""
 
-    after: str
-    """It is listed up to here."""
-    up_to: str
-    """Lowered when somebody else takes over the rest."""
-    bounds: list[str] = field(default_factory=list)
-    """Where it may be cut, and something lies beyond."""
-    space: KeySpace = field(default_factory=KeySpace)
-    """Shared by all parts of one range."""
-    jump: int = FIRST_JUMP
-    pages: int = 0
-    met: tuple[str, str, int] | None = None
-    """The first key, the last key and the number of pages between that tell how dense keys
-    are: its own, or until it has some, those of the part that it was cut from."""
-    is_cut: bool = False
-    """``met`` is still that of the part that it was cut from."""
-    is_guess: bool = False
-    """Nobody knows yet whether there is anything in it."""
-    _left: tuple[object, float] = (None, 0.0)
+LIKELY_AT_FIRST = 100
+LIKELY_PER_PAGE = 4
+"""However many pages seem likely, no more than these are reckoned with."""
 
-    def pages_left(self) -> float:
-        """Were its keys everywhere as dense as those that it has met."""
-        # Asked of all parts after each page, which changes but one of them.
-        facts = (self.after, self.up_to, self.met, self.space, self.space.changes)
-        if self._left[0] != facts:
-            self._left = (facts, self._measured())
-        return self._left[1]
-
-    def _measured(self) -> float:
-        if self.met is None:
-            return 0.0
-        first, last, pages = self.met
-        width = max(1, self.space.number(last) - self.space.number(first))
-        here, end = self.space.number(self.after), self.space.number(self.up_to)
-        return (end - here) * pages / width
+LOOKS = 8
+"""So many times while all ranges get on by a page it is looked for one that is worth a cut."""
 
 
 class Plan:
     """What is to be listed, and by how many at once. It neither lists nor waits."""
 
     def __init__(self, spans: Iterable[KeyRange], concurrency: int) -> None:
-        """``spans`` do not overlap. Those that follow on one another are joined until there
-        are no more than can be listed at once: each costs up to one LIST request."""
+        """``spans`` do not overlap. Those that follow on one another are joined, for each
+        costs up to one LIST request, and cut again at the same places where that is worth it."""
         self.pages = 0
         """Listed so far."""
-        self._waiting = deque(_joined(spans, concurrency))
+        ordered = sorted(spans, key=lambda span: span.after)
+        cuts = [b.after for a, b in pairwise(ordered) if a.up_to == b.after]
+        is_even = any(not cut.endswith("/") for cut in cuts)
+        parts = _joined(ordered, concurrency if is_even else PARTS_AT_FIRST)
+        self._waiting = deque(parts)
+        self._next_look = min(len(parts), PARTS_AT_FIRST)
+        self._is_even = is_even
         self._concurrency = concurrency
         self._active: list[Part] = []
-        self._cuts = 0
-        self._guesses = 0
+        self._waste = Waste(is_even, apart=len(ordered) - len(cuts))
         self._in_vain = 0
-        self._bounds_met = 1
+        self._bounds_met = 0
+        self._folders = 0
+        self._folder_pages = 0
 
     @property
     def is_over(self) -> bool:
@@ -96,59 +97,51 @@ class Plan:
     def next(self) -> Part | None:
         """What to list next: what waits, else the further part of the range that has most
         left. None where nothing is worth a request now."""
-        part = self._found()
+        part = self.give()
         if part is not None:
             self._active.append(part)
         return part
 
     def give(self) -> Part | None:
         """The same for somebody else, who answers for it from now on."""
-        part = self._found()
-        if part is not None:
-            self._guesses -= part.is_guess
-        return part
+        return self._waiting.popleft() if self._waiting else self._cut()
 
     def add(self, part: Part) -> None:
         """Take over what somebody else has given."""
-        self._guesses += part.is_guess
         self._waiting.append(part)
 
     def pages_left(self) -> float:
-        """About how many of all that waits or is being listed."""
-        folder = self.pages / self._bounds_met
-        left = 0.0
-        for part in (*self._waiting, *self._active):
-            own = part.pages_left()
-            is_open = own > 2 * part.jump
-            left += len(part.bounds) * folder + (float(part.pages) if is_open else own)
-        return left
+        """About how many of all that waits or is being listed; each has one, at least."""
+        return sum(max(1.0, left) for left in self._lefts(self._usual(self._mean())).values())
 
     def listed(self, part: Part, page: ObjectPage) -> None:
         """``page`` of ``part`` has come."""
         self.pages += 1
-        part.pages += 1
         part.after = page.span.up_to
         keys = page.images.keys or page.others
-        if passed := bisect_right(part.bounds, part.after):
-            keys = keys[bisect_right(keys, part.bounds[passed - 1]) :]
-            self._bounds_met += passed
-            del part.bounds[:passed]
-            part.space, part.met = KeySpace(), None  # keys may look different here
+        self._waste.page(len(page.images) + len(page.others) + len(page.rejected))
         if part.is_guess:
             part.is_guess = False
-            self._guesses -= 1
-            self._in_vain += not keys
+            if not keys and not part.bounds:
+                self._in_vain += 1
+                part.space.nothing_after(page.span.after)
+        bound = page.span.after
+        if passed := bisect_right(part.bounds, part.after):
+            if before := bisect_right(keys, part.bounds[0]):
+                part.space.see(keys[before - 1])
+            bound = part.bounds[passed - 1]
+            keys = keys[bisect_right(keys, bound) :]
+            self._bounds_met += passed
+            self._count(part, passed, 1)
+            part.enter(passed)
+        part.pages += 1
         if keys:
-            if part.met is None or part.is_cut:  # what is told of are the part's own pages
-                part.met, part.is_cut = (keys[0], keys[0], 0), False
-                part.space.learn(keys[0])
-            first, _, pages = part.met
-            part.space.learn(keys[-1])
-            part.met = (first, keys[-1], pages + 1)
+            part.learn(keys, home_of(keys[0], keys[-1], bound))
 
     def skip(self, part: Part) -> KeyRange:
         """What of ``part`` is given up: up to its next bound."""
-        given_up = KeyRange(part.after, part.bounds.pop(0) if part.bounds else part.up_to)
+        given_up = KeyRange(part.after, part.end)
+        del part.bounds[:1]
         part.after = given_up.up_to
         return given_up
 
@@ -161,80 +154,137 @@ class Plan:
         """``part`` is listed, or given up."""
         self._active.remove(part)
         self._bounds_met += 1
+        self._count(part, 1, 0)
 
-    def _found(self) -> Part | None:
-        return self._waiting.popleft() if self._waiting else self._cut()
+    def _count(self, part: Part, folders: int, more: int) -> None:
+        if part.is_whole:
+            self._folders += folders
+            self._folder_pages += part.pages + more
+
+    def _usual(self, else_: float = 0.0) -> float:
+        """How many pages folders have, where enough of them are known."""
+        return self._folder_pages / self._folders if self._folders >= FOLDERS else else_
+
+    def _mean(self) -> float:
+        """How many pages have been listed between two bounds."""
+        met = self._bounds_met + sum(part.pages > 0 for part in self._active)
+        return self.pages / max(1, met)
+
+    def _most(self) -> float:
+        return LIKELY_AT_FIRST + LIKELY_PER_PAGE * self.pages
+
+    def _lefts(self, folder: float) -> dict[Part, float]:
+        """What each part is likely to have left, where what lies beyond a bound has so much."""
+        usual, most = self._usual(), self._most()
+        return {
+            part: len(part.bounds) * folder + (min(part.left(usual), most) if part.met else folder)
+            for part in (*self._active, *self._waiting)
+        }
 
     def _cut(self) -> Part | None:
         """The further part of the range that most can be gained from."""
-        known: dict[Part, float] = {}
-        open_ended: dict[Part, float] = {}
-        folder = self.pages / self._bounds_met
-        for part in self._active:
-            left = part.pages_left()
-            if part.bounds:
-                known[part] = len(part.bounds) * folder + min(left, part.pages)
-            elif left > 2 * part.jump:
-                open_ended[part] = left
-            elif part.pages:
-                known[part] = left
-        # A range without a known end has about as much left as it has shown.
-        likely = self.pages + sum(known.values()) + sum(part.pages for part in open_ended)
-        likely = min(likely, LIKELY_AT_FIRST + LIKELY_PER_PAGE * self.pages)
-        if self._cuts >= CUTS_AT_FIRST + CUTS_PER_PAGE * likely:
+        if self.pages < self._next_look:
             return None
+        # Looking costs as much as a page does. Where it was in vain, a few pages change little.
+        self._next_look = self.pages + len(self._active) // LOOKS
+        part = self._worth_most()
+        if part is not None:
+            self._next_look = self.pages
+        return part
+
+    def _worth_most(self) -> Part | None:
+        folder = UNMET * self._mean()
+        lefts = self._lefts(folder)
+        left = sum(lefts.values())
+        likely = min(self.pages + left, self._most())
+        streams = self._concurrency
+        if not self._is_even:
+            sure = likely - (folder - self._mean()) * sum(len(part.bounds) for part in lefts)
+            streams = min(streams, max(STREAMS, int(STREAMS_PER_PAGE * sure)))
+        scarcity = self._waste.scarcity(len(lefts), likely)
+        if len(self._active) >= streams or scarcity is None:
+            return None
+        fair = left / streams
         # How far the keys go comes first: only then can anybody tell what a fair share is.
-        return self._guess(open_ended) or self._share(known, likely / self._concurrency)
+        if guess := self._guess(fair):
+            return guess
+        least = max(LEAST_PAGES, fair + SLACK * (left + self.pages) / streams)
+        return self._share(lefts, folder, fair, scarcity * least)
 
-    def _guess(self, open_ended: dict[Part, float]) -> Part | None:
+    def _guess(self, fair: float) -> Part | None:
         """What is beyond a jump ahead, perhaps."""
-        if self._guesses >= GUESSES or self._in_vain >= GUESSES + VAIN_PER_PAGE * self.pages:
-            return None
-        # What has gone on for long will go on for long.
-        shown = {part: part.jump if part.is_guess else part.pages for part in open_ended}
-        for part in sorted(open_ended, key=lambda part: shown[part], reverse=True):
-            if shown[part] < LEAST_PAGES and self.pages > 1:
-                break
-            if cut := self._middle(part, open_ended[part]):
-                rest = self._taken(part, cut)
-                rest.jump *= JUMP_GROWTH
-                rest.is_guess = True
-                self._guesses += 1
-                return rest
+        under_way = sum(part.is_guess and not part.bounds for part in self._active)
+        may_be_in_vain = (
+            under_way < GUESSES and self._in_vain < GUESSES + VAIN_PER_PAGE * self.pages
+        )
+        is_first = self.pages == len(self._active) == 1
+        least = 1 if is_first else max(LEAST_PAGES, BIG * fair)
+        are_many = self._bounds_met + len(self._active) > 2 * FOLDERS
+        usual = self._usual(self._mean() if are_many else 0.0)
+        least_of_folder = max(least, FIRST_JUMP, BIGGER * usual)
+        opened = [
+            part
+            for part in self._active
+            if (not part.is_guess if part.bounds else may_be_in_vain)
+            and part.met
+            and part.is_open
+            and part.shown >= (least if is_first or not part.is_in_folder else least_of_folder)
+            and part.end <= (part.space.nothing_from or LAST_KEY)
+        ]
+        # Where the end is known to be near, it is looked for in the widest gap.
+        opened.sort(key=lambda p: p.room() if p.space.nothing_from else p.shown, reverse=True)
+        for part in opened:
+            ahead = part.room() / 2
+            if not part.space.nothing_from:
+                times = FOLDER_JUMP if part.is_in_folder else JUMP
+                ahead = min(ahead, max(FIRST_JUMP, times * part.shown))
+            if ahead >= max(LEAST_PAGES - 1, fair / 2) and (cut := part.key_ahead(ahead)):
+                return self._taken(part, cut, ahead)
         return None
 
-    def _share(self, known: dict[Part, float], fair: float) -> Part | None:
-        """Half of the largest, where that is more than a ``fair`` number of pages."""
-        for part in sorted(known, key=lambda part: known[part], reverse=True):
-            if known[part] < max(LEAST_PAGES, fair):
+    def _share(
+        self, lefts: dict[Part, float], folder: float, fair: float, least: float
+    ) -> Part | None:
+        """About half of the largest, where that has the ``least`` pages."""
+        usual = self._usual()
+        for part in sorted(self._active, key=lambda part: lefts[part], reverse=True):
+            left = lefts[part]
+            if left < least:
                 break
-            if cut := self._middle(part, known[part]):
-                return self._taken(part, cut)
+            if part.is_guess:
+                continue
+            pieces = max(2, round(left / max(fair, 0.1)))
+            kept = left * (pieces // 2) / pieces
+            own = left - len(part.bounds) * folder
+            if part.bounds and own <= kept:
+                n = min(len(part.bounds) - 1, round((kept - own) / folder))
+                return self._taken(part, part.bounds[n], None)
+            if part.is_open:
+                kept = own / 2
+                if usual < 2 * part.shown or kept < LEAST_PAGES - 1:
+                    continue
+            if kept < WHOLE_PAGES:
+                kept = max(1, round(kept)) - MARGIN
+            if cut := part.key_ahead(kept):
+                return self._taken(part, cut, kept)
         return None
 
-    def _taken(self, part: Part, cut: str) -> Part:
-        self._cuts += 1
+    def _taken(self, part: Part, cut: str, ahead: float | None) -> Part:
+        """What is beyond ``cut``, which is so many pages ahead, or where another folder begins."""
         kept = bisect_left(part.bounds, cut)
         beyond = part.bounds[bisect_right(part.bounds, cut) :]
-        rest = Part(cut, part.up_to, beyond, part.space, part.jump, met=part.met, is_cut=True)
+        rest = Part(cut, part.up_to, beyond)
+        if ahead is not None:
+            rest.space, rest.met, rest.is_cut = part.space, part.met, True
+            rest.reach, rest.is_guess = part.shown + ahead, part.is_open
+            rest.is_whole = part.is_whole = False
         part.up_to = cut
         del part.bounds[kept:]
         return rest
 
-    @staticmethod
-    def _middle(part: Part, left: float) -> str | None:
-        """Where to cut ``part``: in the middle, or a jump ahead."""
-        if part.bounds:
-            return part.bounds[len(part.bounds) // 2]
-        space = part.space
-        here, end = space.number(part.after), space.number(part.up_to)
-        cut = space.key(here + int((end - here) * min(0.5, part.jump / left)))
-        return cut if part.after < cut < part.up_to else None
 
-
-def _joined(spans: Iterable[KeyRange], at_most: int) -> list[Part]:
+def _joined(ordered: list[KeyRange], at_most: int) -> list[Part]:
     """The spans as parts, neighbours joined where there are more than ``at_most``."""
-    ordered = sorted(spans, key=lambda span: span.after)
     each = -(-len(ordered) // at_most)
     parts: list[Part] = []
     joined = 0

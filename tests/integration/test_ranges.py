@@ -21,15 +21,11 @@ from listing_stub import CameraKeys, HashedKeys, ListingStub
 
 from s3sync_tui.errors import BucketDenied, BucketError, BucketUnreachable
 from s3sync_tui.model import KeyRange, Level, ObjectPage, Rows
-from s3sync_tui.source.plan import (
-    CUTS_AT_FIRST,
-    CUTS_PER_PAGE,
-    LIKELY_AT_FIRST,
-    LIKELY_PER_PAGE,
-)
+from s3sync_tui.source.plan import LIKELY_AT_FIRST, LIKELY_PER_PAGE
 from s3sync_tui.source.ranges import Listing
 from s3sync_tui.source.s3 import S3Source
 from s3sync_tui.source.selection import Selection
+from s3sync_tui.source.waste import AT_FIRST, BEYOND, PER_PAGE
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -225,10 +221,9 @@ def test_who_has_nothing_to_do_takes_over_and_every_key_still_comes_once(
     assert listed.covered() == [KeyRange()]
     pages = len(keys) // 3
     asked = bench.source.list_requests - before
-    # One for the end of each range; and cuts, each of which makes one range more.
-    assert asked - pages <= len(spans) + CUTS_AT_FIRST + 1 + CUTS_PER_PAGE * (
-        LIKELY_AT_FIRST + LIKELY_PER_PAGE * asked
-    )
+    # One for the end of each range; and cuts, which are bounded by what they waste.
+    likely = LIKELY_AT_FIRST + LIKELY_PER_PAGE * asked
+    assert asked - pages <= len(spans) + 1 + 2 * BEYOND * (AT_FIRST + 1 + PER_PAGE * likely)
 
 
 @pytest.mark.parametrize("keys", [CameraKeys(60_000), HashedKeys(60_000)])
@@ -238,9 +233,8 @@ async def test_a_bucket_that_nothing_is_known_of_is_soon_listed_by_many(
     stub, listed = ListingStub(keys, latency_seconds=0.02), Listed()
     endpoint = f"http://127.0.0.1:{await stub.start()}"
     source = S3Source("stub-bucket", endpoint=endpoint, concurrency=16, page_size=100)
-    await Listing(
-        source, [KeyRange()], concurrency=16, deliver=listed.deliver, failed=listed.failed
-    ).run()
+    spans = KeyRange().split(await source.split_points(KeyRange(), 16))
+    await Listing(source, spans, concurrency=16, deliver=listed.deliver, failed=listed.failed).run()
     assert sorted(listed.keys) == list(keys)
     # In the order in which they came: had one listed all, these would follow on one another.
     neighbours = sum(a.span.up_to == b.span.after for a, b in pairwise(listed.pages))
