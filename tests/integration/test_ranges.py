@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,12 +19,13 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 from listing_stub import CameraKeys, HashedKeys, ListingStub
 
 from s3sync_tui.errors import BucketDenied, BucketError, BucketUnreachable
-from s3sync_tui.model import KeyRange, Level, ObjectPage, Rows
+from s3sync_tui.model import KeyRange, ObjectPage
 from s3sync_tui.source.plan import LIKELY_AT_FIRST, LIKELY_PER_PAGE
 from s3sync_tui.source.ranges import Listing
 from s3sync_tui.source.s3 import S3Source
 from s3sync_tui.source.selection import Selection
 from s3sync_tui.source.waste import AT_FIRST, BEYOND, PER_PAGE
+from tests.support.list_source import ListSource
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,36 +35,6 @@ def credentials() -> Iterator[None]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.delenv("AWS_PROFILE", raising=False)
         yield
-
-
-class ListSource:
-    """A Source over a list, one key a page; some keys cannot be passed."""
-
-    bucket = "list"
-    prefix = ""
-    list_requests = 0
-
-    def __init__(self, keys: list[str], faults: dict[str, Exception] | None = None) -> None:
-        self.keys = keys
-        self.faults = faults or {}
-
-    async def open(self) -> None: ...
-    async def close(self) -> None: ...
-    async def split_points(self, span: KeyRange, parts: int) -> list[str]:
-        return []
-
-    async def level(self, prefix: str) -> Level | None:
-        return None
-
-    async def pages(self, span: KeyRange) -> AsyncIterator[ObjectPage]:
-        after = span.after
-        for key in self.keys[bisect_right(self.keys, after) : bisect_right(self.keys, span.up_to)]:
-            await asyncio.sleep(0)
-            if key in self.faults:
-                raise self.faults[key]
-            yield ObjectPage(KeyRange(after, key), Rows([key], [""], [0], [""]), [], [], 1)
-            after = key
-        yield ObjectPage(KeyRange(after, span.up_to), Rows([], [], [], []), [], [], 1)
 
 
 class Listed:

@@ -3,51 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
-from collections.abc import AsyncIterator
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s3sync_tui.model import KeyRange, Level, ObjectPage, Rows
+from s3sync_tui.model import KeyRange, ObjectPage
 from s3sync_tui.source.ranges import Listing
-
-
-class FewAPage:
-    """A Source over a list, some keys a page."""
-
-    bucket = "list"
-    prefix = ""
-    list_requests = 0
-
-    def __init__(self, keys: list[str], page_size: int, pauses: list[int]) -> None:
-        self.keys = keys
-        self.page_size = page_size
-        self.pauses = pauses
-
-    async def open(self) -> None: ...
-    async def close(self) -> None: ...
-    async def split_points(self, span: KeyRange, parts: int) -> list[str]:
-        return []
-
-    async def level(self, prefix: str) -> Level | None:
-        return None
-
-    async def pages(self, span: KeyRange) -> AsyncIterator[ObjectPage]:
-        after, at = span.after, bisect_right(self.keys, span.after)
-        end = bisect_right(self.keys, span.up_to)
-        while True:
-            self.list_requests += 1
-            for _ in range(self.pauses[self.list_requests % len(self.pauses)]):
-                await asyncio.sleep(0)
-            found = self.keys[at : min(end, at + self.page_size)]
-            at += len(found)
-            up_to = found[-1] if at < end else span.up_to
-            rows = Rows(found, found, [0] * len(found), found)
-            yield ObjectPage(KeyRange(after, up_to), rows, [], [], 1)
-            if at >= end:
-                return
-            after = up_to
+from tests.support.list_source import ListSource
 
 
 class Other:
@@ -132,7 +94,7 @@ def test_two_that_give_and_take_list_every_key_once(
     def failed(span: KeyRange, error: Exception) -> None:
         raise error
 
-    source, other = FewAPage(keys, page_size, pauses), Other()
+    source, other = ListSource(keys, page_size=page_size, pauses=pauses), Other()
     home = Listing(
         source,
         KeyRange().split(sorted(cuts)),
