@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
-from contextlib import suppress
 
 from s3sync_tui.engine.member import (
     Done,
@@ -20,7 +17,7 @@ from s3sync_tui.engine.member import (
     Told,
     Wanted,
 )
-from s3sync_tui.engine.pipes import command, pack, receive
+from s3sync_tui.engine.pipes import Child, log_again
 from s3sync_tui.errors import S3SyncError
 from s3sync_tui.source.ranges import Listing
 
@@ -41,6 +38,7 @@ class Crew:
         self._told = told
         self._members: list[_Member] = []
         self._listing: Listing
+        self._is_all_listed = False
 
     @property
     def are_busy(self) -> bool:
@@ -63,7 +61,7 @@ class Crew:
         if member is not None and member.pages_left >= WORTH_GIVING:
             member.is_asked = True
             member.pages_left /= 2  # until it tells anew
-            member.tell(Give())
+            member.child.tell(Give())
 
     async def attend(self, job: Job) -> None:
         """Start one more, and be there for it until it is done.
@@ -71,23 +69,27 @@ class Crew:
         Raises what has stopped it, and :class:`~s3sync_tui.errors.S3SyncError` where its
         process ends before that. Ended early, this ends the process.
         """
-        member = _Member(len(self._members), job)
+        child = await Child.start("s3sync_tui.engine.member")
+        child.tell(job)
+        member = _Member(len(self._members), job, child)
         self._members.append(member)
+        if self._is_all_listed:  # while it was starting
+            self._let_go(member)
         try:
-            await member.start()
-            while member.done is None and (message := await member.hear()) is not None:
+            while member.done is None and (message := await child.hear()) is not None:
                 self._take_in(member, message)
             if member.done is None and not member.is_dismissed:
-                raise await member.epitaph()
+                raise _epitaph(await child.fate())
         finally:
-            await member.end()
+            if member.lending is not None:
+                member.lending.cancel()
+            if not await child.end(END_SECONDS):
+                log.debug("a process of the sync did not end in time: it is killed")
 
     def _take_in(self, member: _Member, message: object) -> None:
         match message:
             case logging.LogRecord():
-                logger = logging.getLogger(message.name)
-                if logger.isEnabledFor(message.levelno):
-                    logger.handle(message)
+                log_again(message)
             case Told(counts):
                 member.pages_left = counts.pages_left
                 self._told(member.place, message)
@@ -108,11 +110,17 @@ class Crew:
 
     def finish(self) -> None:
         """All is listed: they are to write what they have found, and to end."""
+        self._is_all_listed = True
         for member in self._members:
-            if member.given:
-                member.tell(Finish())
-            else:  # it may be starting still
-                member.dismiss()
+            self._let_go(member)
+
+    @staticmethod
+    def _let_go(member: _Member) -> None:
+        if member.given:
+            member.child.tell(Finish())
+        else:  # it may be loading still
+            member.is_dismissed = True
+            member.child.kill()
 
     def _lend_to(self, member: _Member, streams: int) -> None:
         """Give it something to list, as soon as there is something worth it."""
@@ -126,7 +134,7 @@ class Crew:
                 parts.append(part)
             member.is_dry = False
             member.given += 1
-            member.tell(Take(parts))
+            member.child.tell(Take(parts))
 
         if member.lending is None:  # from now on it has its share of the requests in flight
             self._listing.streams -= member.job.streams
@@ -134,12 +142,21 @@ class Crew:
             member.lending = asyncio.create_task(lend())
 
 
+def _epitaph(how: str) -> S3SyncError:
+    return S3SyncError(
+        f"A process of the sync ended before the sync did: {how}.",
+        hint="Nothing is lost: the next run goes on from here. Where memory is short, "
+        "--processes=1 needs least.",
+    )
+
+
 class _Member:
     """One of the processes."""
 
-    def __init__(self, place: int, job: Job) -> None:
+    def __init__(self, place: int, job: Job, child: Child) -> None:
         self.place = place
         self.job = job
+        self.child = child
         self.is_dry = True
         """It has nothing to list, not even on its way."""
         self.is_asked = False
@@ -149,61 +166,3 @@ class _Member:
         self.done: Done | None = None
         self.is_dismissed = False
         self.lending: asyncio.Task[None] | None = None
-        self._process: Process | None = None
-
-    async def start(self) -> None:
-        """Start it, and tell it all it needs through its stdin."""
-        self._process = await asyncio.create_subprocess_exec(
-            *command("s3sync_tui.engine.member"),
-            stdin=PIPE,
-            stdout=PIPE,
-            process_group=0,  # the terminal's signals are for us, who pass on what is meant
-        )
-        self.tell(self.job)
-
-    def tell(self, message: object) -> None:
-        """What it is told waits in its stdin; there is never much of it."""
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.write(pack(message))
-
-    async def hear(self) -> object:
-        """The next thing that it says; None once it has ended."""
-        if self._process is None or self._process.stdout is None:
-            return None
-        return await receive(self._process.stdout)
-
-    def dismiss(self) -> None:
-        """It is not needed."""
-        self.is_dismissed = True
-        self._kill()
-
-    async def epitaph(self) -> S3SyncError:
-        """What to say of its unforeseen end."""
-        code = await self._process.wait() if self._process is not None else 0
-        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return S3SyncError(
-            f"A process of the sync ended before the sync did: {how}.",
-            hint="Nothing is lost: the next run goes on from here. Where memory is short, "
-            "--processes=1 needs least.",
-        )
-
-    async def end(self) -> None:
-        """End it, if it has not ended by itself."""
-        if self.lending is not None:
-            self.lending.cancel()
-        if self._process is None:
-            return
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        try:
-            async with asyncio.timeout(END_SECONDS):
-                await self._process.wait()
-        except TimeoutError:
-            log.debug("a process of the sync did not end in time: it is killed")
-        finally:
-            self._kill()
-
-    def _kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.kill()

@@ -1,10 +1,11 @@
-"""What flows between the stages of a run: a bounded queue, and batches of rows."""
+"""What flows between the stages of a run: a bounded queue, batches of rows, and faults."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from s3sync_tui.model import Rows
@@ -82,3 +83,19 @@ class Batcher:
         rest, self._gathered = self._gathered, Rows([], [], [], [])
         if len(rest):
             await self._emit(rest)
+
+
+@contextmanager
+def one_fault() -> Iterator[None]:
+    """Of the faults that end a group of tasks, the first alone is raised: the others are of
+    tasks that met the same, or its end."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        fault = _first(group)
+        raise fault from fault.__cause__
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    fault = group.exceptions[0]
+    return _first(fault) if isinstance(fault, BaseExceptionGroup) else fault

@@ -9,25 +9,27 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import logging
-import os
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from itertools import count
-from typing import IO
 
 from s3sync_tui.catalog.base import Catalog
+from s3sync_tui.engine.flow import one_fault
 from s3sync_tui.engine.lanes import Learner
-from s3sync_tui.engine.pipes import as_text, pack, receive, stdin
+from s3sync_tui.engine.pipes import Inbox, Outlet, as_text
 from s3sync_tui.engine.progress import Counts, Progress
 from s3sync_tui.engine.stages import Stages, Task
 from s3sync_tui.errors import BucketError, S3SyncError
+from s3sync_tui.fault import fault_of_ours
 from s3sync_tui.model import KeyRange
 from s3sync_tui.source.base import Source
 from s3sync_tui.source.plan import Part
 from s3sync_tui.source.ranges import Listing
 
 TELL_SECONDS = 0.1
+
+log = logging.getLogger(__name__)
 
 Opener = Callable[[int], AbstractAsyncContextManager[tuple[Source, Catalog]]]
 """Opens bucket and catalog anew in another process, for so many LIST requests at once. It
@@ -113,111 +115,97 @@ class Failed:
 def main() -> None:
     """Serve until the job is done, or stdin ends."""
     faulthandler.enable()
-    told = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # whatever prints must not print between messages
+    outlet = Outlet()
     with suppress(BrokenPipeError):
-        asyncio.run(_serve(told))
+        asyncio.run(_serve(outlet))
 
 
-async def _serve(told: IO[bytes]) -> None:
-    commands = await stdin()
-    job = await receive(commands)
+async def _serve(outlet: Outlet) -> None:
+    commands = await Inbox.of_stdin()
+    job = await commands.take()
     if not isinstance(job, Job):
         return
-    logging.basicConfig(level=job.log_level, handlers=[_ToParent(told)], force=True)
-    member = _Member(job, told)
-    work = asyncio.create_task(member.work())
-    orders = asyncio.create_task(member.obey(commands))
-    await asyncio.wait({work, orders}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (work, orders):
-        task.cancel()
-    await asyncio.wait({work, orders})
-    error = None if work.cancelled() else work.exception()
-    if isinstance(error, Exception):
-        if not isinstance(error, S3SyncError):
-            logging.getLogger(__name__).error("A fault that nobody foresaw.", exc_info=error)
-            error = S3SyncError(f"A fault of s3sync-tui: {type(error).__name__}.")
-        told.write(pack(Failed(error)))
+    logging.basicConfig(level=job.log_level, handlers=[_ToParent(outlet)], force=True)
+    try:
+        async with job.opener(job.streams) as (source, catalog):
+            await source.open()
+            await _Member(job, source, catalog, outlet).work(commands)
+    except S3SyncError as error:
+        outlet.say(Failed(error))
+    except Exception as fault:
+        log.exception("A process of the sync met a fault that nobody foresaw.")
+        outlet.say(Failed(fault_of_ours(fault)))
 
 
 class _Member:
     """The process. To its listing it is who else there is: the parent, that is."""
 
-    def __init__(self, job: Job, told: IO[bytes]) -> None:
+    def __init__(self, job: Job, source: Source, catalog: Catalog, outlet: Outlet) -> None:
         self._job = job
-        self._told = told
+        self._source = source
+        self._outlet = outlet
         self._progress = Progress(price_per_request=0)
         self._batches: list[tuple[int, int]] = []
         self._failures: list[tuple[KeyRange, BucketError]] = []
         self._taken = 0
         self._asked: Wanted | None = None
-        self._source: Source | None = None
-        self._listing: Listing | None = None
-        self._is_ready = asyncio.Event()
+        self._stages = Stages(
+            catalog,
+            job.task,
+            self._progress,
+            batch_numbers=count(job.first_batch),
+            listed=job.learner.take,
+            committed=lambda number, rows: self._batches.append((number, rows)),
+        )
+        self._listing = Listing(
+            source,
+            [],
+            concurrency=job.streams,
+            deliver=self._stages.deliver,
+            failed=lambda span, error: self._failures.append((span, error)),
+            others=self,
+        )
         self.are_busy = True
         """Until the parent says otherwise, it may give something."""
 
-    async def work(self) -> None:
-        """All of the job."""
-        job = self._job
-        async with job.opener(job.streams) as (source, catalog):
-            await source.open()
-            stages = Stages(
-                catalog,
-                job.task,
-                self._progress,
-                batch_numbers=count(job.first_batch),
-                listed=job.learner.take,
-                committed=lambda number, rows: self._batches.append((number, rows)),
-            )
-            self._source = source
-            self._listing = Listing(
-                source,
-                [],
-                concurrency=job.streams,
-                deliver=stages.deliver,
-                failed=lambda span, error: self._failures.append((span, error)),
-                others=self,
-            )
-            self._is_ready.set()
-            telling = asyncio.create_task(self._keep_telling())
-            try:
-                await stages.run(self._listing, all_listed=self._tell)
-            except ExceptionGroup as group:
-                raise first_fault(group) from None
-            finally:
-                telling.cancel()
-        self._tell()
-        self._send(Done(job.learner, stages.gone_sample, stages.rejected_sample))
+    async def work(self, commands: Inbox) -> None:
+        """All of the job, unless ``commands`` end before that."""
+        with one_fault():
+            async with asyncio.TaskGroup() as group:
+                work = group.create_task(self._stages.run(self._listing, all_listed=self._tell))
+                around = [
+                    group.create_task(self._keep_telling()),
+                    group.create_task(self._obey(commands, work)),
+                ]
+                work.add_done_callback(lambda _: [task.cancel() for task in around])
+        if not work.cancelled():
+            self._tell()
+            stages = self._stages
+            self._outlet.say(Done(self._job.learner, stages.gone_sample, stages.rejected_sample))
 
-    async def obey(self, commands: asyncio.StreamReader) -> None:
-        """Do what the parent says until it says no more."""
-        await self._is_ready.wait()
-        listing = self._listing
-        if listing is None:
-            return
-        while (order := await receive(commands)) is not None:
+    def ask(self) -> None:
+        """Tell the parent, once, that there is nothing to do, or nothing left."""
+        is_dry = self._listing.plan.is_over
+        if self.are_busy and (self._asked is None or is_dry != self._asked.is_dry):
+            self._asked = Wanted(self._listing.idle + 1, is_dry, self._taken)
+            self._tell()
+            self._outlet.say(self._asked)
+
+    async def _obey(self, commands: Inbox, work: asyncio.Task[None]) -> None:
+        """Do what the parent says until it says no more, which ends all."""
+        while (order := await commands.take()) is not None:
             match order:
                 case Take(parts):
                     self._taken += 1
                     self._asked = None
                     for part in parts:
-                        listing.take_over(part)
+                        self._listing.take_over(part)
                 case Give():
-                    self._send(Given(listing.give()))
+                    self._outlet.say(Given(self._listing.give()))
                 case Finish():
                     self.are_busy = False
-                    listing.look_again()
-
-    def ask(self) -> None:
-        """Tell the parent, once, that there is nothing to do, or nothing left."""
-        if self._listing is None:
-            return
-        is_dry = self._listing.plan.is_over
-        if self.are_busy and (self._asked is None or is_dry != self._asked.is_dry):
-            self._asked = Wanted(self._listing.idle + 1, is_dry, self._taken)
-            self._tell()
-            self._send(self._asked)
+                    self._listing.look_again()
+        work.cancel()
 
     async def _keep_telling(self) -> None:
         while True:
@@ -226,27 +214,16 @@ class _Member:
 
     def _tell(self) -> None:
         counts = self._progress.own
-        if self._source is not None and self._listing is not None:
-            counts.list_requests = self._source.list_requests
-            counts.pages_left = self._listing.plan.pages_left()
-        self._send(Told(counts, self._batches, self._failures))
+        counts.list_requests = self._source.list_requests
+        counts.pages_left = self._listing.plan.pages_left()
+        self._outlet.say(Told(counts, self._batches, self._failures))
         self._batches, self._failures = [], []
-
-    def _send(self, message: object) -> None:
-        # The parent reads all the time; where it does not, there is nothing to go on with.
-        self._told.write(pack(message))
-
-
-def first_fault(group: BaseExceptionGroup[Exception]) -> Exception:
-    """The fault that came first; the others are tasks that met the same, or its end."""
-    fault = group.exceptions[0]
-    return first_fault(fault) if isinstance(fault, BaseExceptionGroup) else fault
 
 
 class _ToParent(logging.Handler):
-    def __init__(self, told: IO[bytes]) -> None:
+    def __init__(self, outlet: Outlet) -> None:
         super().__init__()
-        self._told = told
+        self._outlet = outlet
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._told.write(pack(as_text(record)))
+        self._outlet.say(as_text(record))

@@ -13,8 +13,9 @@ from itertools import count
 from s3sync_tui.catalog.base import BATCHES_PER_PROCESS, Catalog
 from s3sync_tui.engine.crew import Crew
 from s3sync_tui.engine.delta import Course, Decision
+from s3sync_tui.engine.flow import one_fault
 from s3sync_tui.engine.lease import keep_lease
-from s3sync_tui.engine.member import Job, Opener, Told, first_fault
+from s3sync_tui.engine.member import Job, Opener, Told
 from s3sync_tui.engine.progress import Counts, Progress
 from s3sync_tui.engine.stages import Stages, Task, add_sample
 from s3sync_tui.errors import BucketError, PartlyDone
@@ -124,15 +125,13 @@ class Pipeline:
     async def work(self) -> None:
         """All of it; returns once everything found is committed."""
         try:
-            async with asyncio.TaskGroup() as group:
-                around = [group.create_task(self._keep_lease())]
-                around.append(group.create_task(self._tick()))
-                await self._run()
-                for task in around:
-                    task.cancel()
-        except ExceptionGroup as group_of_faults:
-            fault = first_fault(group_of_faults)
-            raise fault from fault.__cause__
+            with one_fault():
+                async with asyncio.TaskGroup() as group:
+                    around = [group.create_task(self._keep_lease())]
+                    around.append(group.create_task(self._tick()))
+                    await self._run()
+                    for task in around:
+                        task.cancel()
         finally:
             self._progress.stop()
             self._say_progress()

@@ -8,7 +8,6 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from s3sync_tui.catalog.base import Catalog
-from s3sync_tui.engine.member import Opener
 from s3sync_tui.engine.pipeline import SyncOptions
 from s3sync_tui.engine.sync import sync
 from s3sync_tui.events import BucketListed, Event, RunFinished, RunStarted
@@ -17,6 +16,7 @@ from s3sync_tui.model import RunResult
 from s3sync_tui.source.base import Source
 
 if TYPE_CHECKING:
+    from s3sync_tui.engine.member import Opener
     from s3sync_tui.headless.progress import LiveProgress
 
 

@@ -15,10 +15,9 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from io import RawIOBase
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from s3sync_tui.engine.pipes import as_text, pack, receive, stdin
+from s3sync_tui.engine.pipes import Inbox, Outlet, as_text
 from s3sync_tui.errors import S3SyncError
 from s3sync_tui.events import BatchInserted, Event, PhaseProgress, Sink
 from s3sync_tui.model import ModeChoice, RunResult
@@ -72,15 +71,14 @@ def main() -> None:
     """Serve until stdin ends."""
     faulthandler.enable()
     os.nice(NICE)
-    told = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # whatever prints must print neither to the screen nor between messages
+    told = Outlet()
     with suppress(BrokenPipeError):
         asyncio.run(_serve(told))
 
 
-async def _serve(told: RawIOBase | IO[bytes]) -> None:
-    commands = await stdin()
-    hello = await receive(commands)
+async def _serve(told: Outlet) -> None:
+    commands = await Inbox.of_stdin()
+    hello = await commands.take()
     if not isinstance(hello, Hello):
         return
     outbox = _Outbox(asyncio.get_running_loop())
@@ -89,7 +87,7 @@ async def _serve(told: RawIOBase | IO[bytes]) -> None:
     teller = asyncio.create_task(_tell(outbox, told))
     run: asyncio.Task[Ended] | None = None
     try:
-        while (command := await receive(commands)) is not None:
+        while (command := await commands.take()) is not None:
             if isinstance(command, Run):
                 run = asyncio.create_task(_run(hello.settings, command.mode, outbox.put))
                 run.add_done_callback(lambda ended: outbox.put(_end_of(ended)))
@@ -132,18 +130,12 @@ def _end_of(run: asyncio.Task[Ended]) -> Ended:
     return Ended() if run.cancelled() else run.result()
 
 
-async def _tell(outbox: _Outbox, told: RawIOBase | IO[bytes]) -> None:
+async def _tell(outbox: _Outbox, told: Outlet) -> None:
     while waiting := await outbox.take():
         # In a thread: it waits where the other end does not read, and meanwhile more and
         # more of what there is to tell becomes stale and is replaced.
-        await asyncio.to_thread(_write_all, told, pack(waiting))
+        await asyncio.to_thread(told.say, waiting)
         await asyncio.sleep(TELL_SECONDS)
-
-
-def _write_all(told: RawIOBase | IO[bytes], messages: bytes) -> None:
-    rest = memoryview(messages)
-    while rest:
-        rest = rest[told.write(rest) :]
 
 
 class _Outbox:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import pickle
-import signal
-from asyncio.subprocess import PIPE, Process
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, cast
 
-from s3sync_tui.engine.pipes import SIZE_BYTES, command, pack
+from s3sync_tui.engine.pipes import Child, log_again
 from s3sync_tui.errors import S3SyncError
-from s3sync_tui.events import Event, Sink
+from s3sync_tui.events import Sink
 from s3sync_tui.model import ModeChoice, RunResult
 from s3sync_tui.settings import Settings
 from s3sync_tui.tui.engine_process import Cancel, Ended, Hello, Message, Run
@@ -82,41 +79,27 @@ class Runner:
 class _Engine:
     """The process."""
 
-    def __init__(self, process: Process, errors: IO[bytes]) -> None:
-        if process.stdin is None or process.stdout is None:
-            raise ValueError("the process has no pipes")
-        self._process = process
-        self._commands = process.stdin
-        self._told = process.stdout
+    def __init__(self, child: Child, errors: IO[bytes]) -> None:
+        self._child = child
         self._errors = errors
         """What it says on stderr: nothing, unless it dies of it."""
-        self._size: int | None = None
-        """Of the message whose length is read already: a cancelled wait must not lose it."""
 
     @classmethod
     async def start(cls, settings: Settings) -> _Engine:
         """Start it, and tell it all it needs through its stdin."""
         errors = TemporaryFile()  # noqa: SIM115  # as long as the process
-        process = await asyncio.create_subprocess_exec(
-            *command("s3sync_tui.tui.engine_process"),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=errors,
-            # The terminal's signals are for the dashboard, which passes on what is meant.
-            process_group=0,
-        )
-        engine = cls(process, errors)
-        engine._tell(Hello(settings, logging.getLogger().getEffectiveLevel()))
-        return engine
+        child = await Child.start("s3sync_tui.tui.engine_process", errors=errors)
+        child.tell(Hello(settings, logging.getLogger().getEffectiveLevel()))
+        return cls(child, errors)
 
     @property
     def has_ended(self) -> bool:
         """Whether the process is no more."""
-        return self._process.returncode is not None
+        return self._child.has_ended
 
     async def run(self, sink: Sink, mode: ModeChoice | None) -> Ended:
         """One run. Raises EOFError and ConnectionError where the process ends before it."""
-        self._tell(Run(mode))
+        self._child.tell(Run(mode))
         try:
             return await self._listen(sink)
         except asyncio.CancelledError:
@@ -130,26 +113,20 @@ class _Engine:
 
     async def close(self) -> None:
         """End it: it stops a run that is under way, and goes when its stdin is shut."""
-        self._commands.close()
         try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await self._process.wait()
-        except TimeoutError:
-            log.warning("The sync's process did not end in time: it is killed.")
+            if not await self._child.end(STOP_SECONDS):
+                log.warning("The sync's process did not end in time: it is killed.")
         finally:
-            self._kill()
-            await self._process.wait()
             self._errors.close()
 
     async def epitaph(self) -> S3SyncError:
         """What to say of its unforeseen end."""
-        code = await self._process.wait()
+        how = await self._child.fate()
         said = ""
         if not self._errors.closed:
             self._errors.seek(-min(_TAIL_BYTES, self._errors.seek(0, 2)), 2)
             said = self._errors.read().decode(errors="replace")
             self._errors.close()
-        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         log.error("The sync's process ended: %s.\n%s", how, said)
         return S3SyncError(
             f"The sync's process ended before the sync did: {how}.",
@@ -159,13 +136,14 @@ class _Engine:
     async def _listen(self, sink: Sink) -> Ended:
         """Hand on what the process tells, until the run has ended."""
         while True:
-            for message in await self._receive():
+            messages = await self._child.hear()
+            if messages is None:
+                raise EOFError
+            for message in cast("list[Message]", messages):
                 if isinstance(message, Ended):
                     return message
                 if isinstance(message, logging.LogRecord):
-                    logger = logging.getLogger(message.name)
-                    if logger.isEnabledFor(message.levelno):
-                        logger.handle(message)
+                    log_again(message)
                 else:
                     sink(message)
 
@@ -174,27 +152,12 @@ class _Engine:
         too long a wait, kills it: then the next run says that it was interrupted."""
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                self._tell(Cancel())
+                self._child.tell(Cancel())
                 await self._listen(sink)
         except (TimeoutError, EOFError, ConnectionError):
             log.warning("The sync did not stop in time: its process is ended.")
-            self._kill()
-            await self._process.wait()
+            self._child.kill()
+            await self._child.fate()
         except BaseException:
-            self._kill()
+            self._child.kill()
             raise
-
-    async def _receive(self) -> list[Message]:
-        if self._size is None:
-            self._size = int.from_bytes(await self._told.readexactly(SIZE_BYTES))
-        body = await self._told.readexactly(self._size)
-        self._size = None
-        messages: list[Event | Ended | logging.LogRecord] = pickle.loads(body)  # noqa: S301  # ours
-        return messages
-
-    def _tell(self, told: object) -> None:
-        self._commands.write(pack(told))
-
-    def _kill(self) -> None:
-        if not self.has_ended:
-            self._process.kill()

@@ -153,6 +153,18 @@ async def test_a_small_bucket_is_listed_by_one_process_unless_more_are_asked_for
     assert processes_of(events) == {0}
 
 
+async def test_processes_that_are_there_too_late_end_with_the_run(
+    settings: Settings, stub: ListingStub
+) -> None:
+    stub.keys, stub.latency_seconds = CameraKeys(10), 0
+    events: list[Event] = []
+    result = await synced(settings, events)
+    assert (result.status, result.stats.added) == (RunStatus.SUCCEEDED, 10)
+    assert processes_of(events) == {0}
+    children = psutil.Process().children(recursive=True)
+    assert not [each for each in children if "engine.member" in " ".join(cmdline(each))]
+
+
 async def test_a_process_that_dies_fails_the_run_and_the_next_completes_it(
     settings: Settings, behind: Connection, stub: ListingStub
 ) -> None:
