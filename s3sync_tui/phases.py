@@ -34,7 +34,7 @@ class PhaseRecord:
     expected: int | None
     """How many there will be, as far as known."""
     share: float
-    """0 to 1: by count where ``expected`` is known, else by key space."""
+    """0 to 1: by count where ``expected`` is known, else as a guess from the keys listed."""
     per_second: float
     """Over the last five seconds."""
     mean: float

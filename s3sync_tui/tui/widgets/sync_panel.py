@@ -101,9 +101,9 @@ class SyncPanel(Panel, can_focus=True):
                     Term("LIST  $", "LIST requests so far, and what S3 charges for them."),
                     Term(
                         "key space",
-                        "On a first sync nobody knows the total. The bars then show how far "
-                        "the listing is through all keys that there could be, from first to "
-                        "last. Keys are not spread evenly: bars may creep, then jump.",
+                        "On a first sync nobody knows the total. The bars then go by how much "
+                        "lies beyond the keys listed, if those to come are as close together. "
+                        "Keys are not spread evenly: bars may creep, then jump.",
                     ),
                     Term(
                         "ranges failed",
