@@ -25,7 +25,8 @@ def measure(plan: Plan, tables: Tables) -> Section:
     share = 100 * ours / rates["bare COPY"]
     return Section(
         "First sync",
-        "The whole run, into an empty table of a fresh database. Bare COPY: the same rows, ready "
+        "The whole run, in as many processes as the command takes (two here), into an empty table "
+        "of a fresh database. Bare COPY: the same rows, ready "
         "made, into the same table with its indexes, one connection. Naive loop: `bench/naive.py` "
         f"through PostgREST, {plan.fewest:,} keys.",
         ["side", "keys", "seconds", "keys/s", "ours is"],

@@ -104,7 +104,7 @@ def child(script: str, *arguments: str, **environ: str) -> Any:
     return json.loads(done.stdout)
 
 
-def our_listing(endpoint: str, *, concurrency: int = 32, cuts: Path | None = None) -> Any:
+def our_listing(endpoint: str, *, concurrency: int = 64, cuts: Path | None = None) -> Any:
     """List with our own source and lister, in a process of its own."""
     arguments = [f"--concurrency={concurrency}", *([f"--cuts={cuts}"] if cuts else [])]
     return child("ours.py", "list", *arguments, AWS_ENDPOINT_URL_S3=endpoint)

@@ -1,7 +1,7 @@
 """Our own sides, each in a process of its own; prints JSON.
 
-    python bench/ours.py list --concurrency 32
-    python bench/ours.py sync
+    python bench/ours.py list --concurrency 64
+    python bench/ours.py sync --processes 1
     python bench/ours.py cuts --parts 128
 
 Settings come from the environment, as with the command. The clock runs from the making of source
@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from s3sync_tui.connect import make_source, open_catalog, sync_options
+from s3sync_tui.connect import Opener, make_source, open_catalog, sync_options
 from s3sync_tui.engine.sync import sync
 from s3sync_tui.errors import BucketError
 from s3sync_tui.model import KeyRange, ObjectPage
@@ -57,11 +57,12 @@ async def listed(settings: Settings, concurrency: int, cuts: list[str]) -> dict[
         return {"keys": found, "list_requests": source.list_requests}
 
 
-async def synced(settings: Settings) -> dict[str, Any]:
-    """One run."""
+async def synced(settings: Settings, processes: int | None) -> dict[str, Any]:
+    """One run; in as many processes as the command would take, or in so many."""
+    settings = settings.model_copy(update={"processes": processes})
     async with make_source(settings) as source, open_catalog(settings) as catalog:
         options = sync_options(settings, dry_run=False)
-        result = await sync(source, catalog, options, lambda _: None)
+        result = await sync(source, catalog, options, lambda _: None, opener=Opener(settings))
     if result.error:
         raise SystemExit(result.error)
     stats = result.stats
@@ -83,7 +84,8 @@ def main() -> None:
     """Do one thing, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["list", "sync", "cuts"])
-    parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--concurrency", type=int, default=64)
+    parser.add_argument("--processes", type=int, help="default: as the command")
     parser.add_argument("--parts", type=int, default=64, help="how many ranges to cut")
     parser.add_argument("--cuts", type=Path, help="a JSON file with keys that cut the key space")
     given = parser.parse_args()
@@ -98,7 +100,7 @@ def main() -> None:
         cuts = json.loads(given.cuts.read_text()) if given.cuts else []
         found = asyncio.run(listed(settings, given.concurrency, cuts))
     else:
-        found = asyncio.run(synced(settings))
+        found = asyncio.run(synced(settings, given.processes))
     found["seconds"] = time.perf_counter() - began
     found["cpu_seconds"] = time.process_time() - cpu
     print(json.dumps(found))

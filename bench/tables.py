@@ -118,10 +118,13 @@ def vacuum(database: str) -> None:
         connection.execute("vacuum (analyze) images")
 
 
-def our_sync(endpoint: str, database: str, *, mode: str = "full") -> Any:
-    """One run of ours, straight into Postgres."""
+def our_sync(
+    endpoint: str, database: str, *, mode: str = "full", processes: int | None = None
+) -> Any:
+    """One run of ours, straight into Postgres; in as many processes as the command takes."""
     environ = {"AWS_ENDPOINT_URL_S3": endpoint, "DATABASE_URL": database, "S3SYNC_MODE": mode}
-    return child("ours.py", "sync", **environ)
+    arguments = [f"--processes={processes}"] if processes else []
+    return child("ours.py", "sync", *arguments, **environ)
 
 
 @contextmanager
