@@ -1,4 +1,4 @@
--- s3sync-tui: the catalog. Schema version 2.
+-- s3sync-tui: the catalog. Schema version 3.
 --
 -- Paste it into Supabase's SQL editor, feed it to psql, or run
 -- `s3sync-tui schema --apply`. It may be applied any number of times, also over
@@ -29,8 +29,9 @@ begin
     execute 'select version from sync_schema where table_name = $1' into v_version using 'images';
     execute 'select coalesce(max(version), 0) from sync_schema' into v_found;
   end if;
-  foreach v_table in array case when v_found is null then array['sync_runs', 'sync_leases', 'sync_batches', 'sync_lanes']
-      when v_found < 2 then array['sync_lanes'] else '{}'::text[] end loop
+  foreach v_table in array case when v_found is null then array['sync_runs', 'sync_leases', 'sync_batches', 'sync_lanes', 'sync_changes']
+      when v_found < 2 then array['sync_lanes', 'sync_changes']
+      when v_found < 3 then array['sync_changes'] else '{}'::text[] end loop
     if to_regclass('public.' || v_table) is not null then
       raise exception using errcode = 'S3S03',
         message = format('a table %s exists that s3sync-tui did not make', v_table),
@@ -41,9 +42,9 @@ begin
     raise exception using errcode = 'S3S03',
       message = format('a table %s exists that s3sync-tui did not make', 'images_counts'),
       hint = 'Rename it, or choose another table name (--table), then apply the schema again.';
-  elsif v_version > 2 then
+  elsif v_version > 3 then
     raise exception using errcode = 'S3S03',
-      message = format('the schema has version %s already, and this is version 2', v_version),
+      message = format('the schema has version %s already, and this is version 3', v_version),
       hint = 'Upgrade s3sync-tui with: pip install --upgrade s3sync-tui';
   end if;
 
@@ -282,6 +283,18 @@ create table if not exists sync_lanes (
   primary key (table_name, bucket, prefix)
 );
 
+-- The change applied last to each key, by S3's own order of a key's changes: an older one
+-- that comes late does nothing. Kept for an hour, and as long as a run is under way, whose
+-- listing may be older. An empty sequencer is that of a look at the bucket.
+create table if not exists sync_changes (
+  table_name text not null,
+  filename text collate "C" not null,
+  sequencer text collate "C" not null,
+  applied_at timestamptz not null,
+  primary key (table_name, filename)
+);
+create index if not exists sync_changes_applied_at_idx on sync_changes (table_name, applied_at);
+
 -- Rows per hour of their objects' last_modified (1970 where a row of yours has no
 -- time at all), kept in the inserting transaction. Sixteen shards, so that writers
 -- do not wait for one another.
@@ -309,7 +322,7 @@ declare
   v_suffix text := replace(trim('s3sync_version', '"'), 's3sync' || '_version', '');
 begin
   -- Those of an older version may have other parameters, and would stay beside ours.
-  if exists (select from sync_schema where table_name = 'images' and version < 2) then
+  if exists (select from sync_schema where table_name = 'images' and version < 3) then
     for v_name in select p.oid::regprocedure::text from pg_proc p
         where p.pronamespace = 'public'::regnamespace
           and p.proname ~ ('^s3sync_[a-z]+(_[a-z]+)*' || v_suffix || '$') loop
@@ -320,7 +333,7 @@ end $$;
 
 create or replace function s3sync_version() returns integer
   language sql immutable set search_path = public, pg_temp
-  as $$ select 2 $$;
+  as $$ select 3 $$;
 
 -- What stops a sync: damage to the tables, or a role that sees no rows.
 create or replace function s3sync_problems() returns text[]
@@ -329,7 +342,7 @@ as $$
   select array_remove(array[
     (select 'tables are missing: ' || string_agg(t, ', ')
       from unnest(array['images', 'images_archive', 'images_counts',
-        'sync_runs', 'sync_leases', 'sync_batches', 'sync_lanes']) t
+        'sync_runs', 'sync_leases', 'sync_batches', 'sync_lanes', 'sync_changes']) t
       where to_regclass(format('public.%I', t)) is null
       having count(*) > 0),
     (select 'columns are missing: ' || string_agg(t || '.' || c, ', ')
@@ -353,7 +366,7 @@ as $$
       having count(*) > 0),
     (select 'row level security hides rows from the user ' || current_user || ' in ' || string_agg(t, ', ')
       from unnest(array['images', 'images_archive', 'images_counts',
-        'sync_runs', 'sync_leases', 'sync_batches', 'sync_lanes']) t
+        'sync_runs', 'sync_leases', 'sync_batches', 'sync_lanes', 'sync_changes']) t
       where to_regclass(format('public.%I', t)) is not null
         and row_security_active(to_regclass(format('public.%I', t))::oid)
       having count(*) > 0)
@@ -502,8 +515,9 @@ as $$
       and (exists (select from images) or exists (select from images_archive)))
 $$;
 
--- The first step of every write: keeps the lease from being taken over until the
--- transaction ends.
+-- The first step of every write of a run: keeps the lease from being taken over until the
+-- transaction ends, and changes of objects that have no row waiting until it is known
+-- whether this write inserts one.
 create or replace function s3sync_hold_lease(p_run_id bigint) returns void
   language plpgsql set search_path = public, pg_temp
 as $$
@@ -512,6 +526,7 @@ begin
   if not found then
     raise exception using errcode = 'S3S01', message = 'another run has taken over the lease';
   end if;
+  perform pg_advisory_xact_lock_shared(hashtext('s3sync-tui changes'), hashtext('images'));
 end $$;
 
 -- The second: what the batch did if it was written before (the answer was lost),
@@ -533,10 +548,43 @@ begin
   return v_done;
 end $$;
 
+-- Whether changes of any of these objects have been applied since the run began. What it
+-- knows of them from its listing may be older than that, and is not written.
+create or replace function s3sync_overtaken(p_run_id bigint, p_filenames text[]) returns boolean
+  language plpgsql set search_path = public, pg_temp
+  set enable_seqscan = off set enable_bitmapscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
+as $$
+declare
+  v_since timestamptz;
+begin
+  select r.started_at into v_since from sync_runs r where r.id = p_run_id and exists (
+    select from sync_changes c where c.table_name = 'images' and c.applied_at > r.started_at);
+  -- Each by its key: made for an empty table, the plan would go through all by time.
+  return v_since is not null and exists (select from unnest(p_filenames) as n(filename) where v_since <
+    (select c.applied_at from sync_changes c where c.table_name = 'images' and c.filename = n.filename));
+end $$;
+
+-- And the rows of a batch without those.
+create or replace function s3sync_not_overtaken(
+  p_run_id bigint, p_filenames text[], p_sizes bigint[], p_etags text[], p_modified timestamptz[],
+  out filenames text[], out sizes bigint[], out etags text[], out modified timestamptz[])
+  language sql stable set search_path = public, pg_temp
+  set enable_seqscan = off set enable_bitmapscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set jit = off
+as $$
+  select coalesce(array_agg(n.filename), '{}'), coalesce(array_agg(n.size_bytes), '{}'),
+    coalesce(array_agg(n.etag), '{}'), coalesce(array_agg(n.last_modified), '{}')
+  from unnest(p_filenames, p_sizes, p_etags, p_modified) as n(filename, size_bytes, etag, last_modified)
+  where coalesce((select c.applied_at from sync_changes c where c.table_name = 'images' and c.filename = n.filename)
+    <= (select started_at from sync_runs where id = p_run_id), true)
+$$;
+
 -- Around a COPY of rows that the catalog was seen to lack, in one transaction. First:
 -- what the batch added if it was written before, else null; and whether COPY may be used.
--- Not where archived rows lie between p_first[i] and p_last[i], nor where rules or triggers
--- of yours have a say in what is inserted: then s3sync_insert looks at each row.
+-- Not where archived rows lie between p_first[i] and p_last[i], or objects that have changed
+-- since the run began, nor where rules or triggers of yours have a say in what is inserted:
+-- then s3sync_insert looks at each row.
 create or replace function s3sync_begin_load(
   p_run_id bigint, p_batch integer, p_first text[], p_last text[], out added integer, out may_copy boolean)
   language plpgsql set search_path = public, pg_temp
@@ -544,6 +592,7 @@ create or replace function s3sync_begin_load(
 as $$
 declare
   v_table oid := 'images'::regclass;
+  v_since timestamptz;
 begin
   perform s3sync_hold_lease(p_run_id);
   added := (s3sync_claim_batch(p_run_id, p_batch)).added;
@@ -552,6 +601,13 @@ begin
       and tgtype & 7 = 7) -- before insert, for each row
     and not exists (select from unnest(p_first, p_last) as n(first, last), lateral (
       select from images_archive a where a.filename >= n.first and a.filename <= n.last limit 1) archived);
+  if may_copy then
+    select r.started_at into v_since from sync_runs r where r.id = p_run_id and exists (
+      select from sync_changes c where c.table_name = 'images' and c.applied_at > r.started_at);
+    may_copy := v_since is null or not exists (select from unnest(p_first, p_last) as n(first, last), lateral (
+      select from sync_changes c where c.table_name = 'images' and c.filename >= n.first and c.filename <= n.last
+        and c.applied_at + '0' > v_since limit 1) overtaken); -- so that it goes by the key
+  end if;
 end $$;
 
 -- And then: what was loaded, by the hours of last_modified.
@@ -592,13 +648,18 @@ begin
   perform s3sync_hold_lease(p_run_id);
   v_done := s3sync_claim_batch(p_run_id, p_batch);
   if v_done.batch is not null then return v_done.added; end if;
+  if s3sync_overtaken(p_run_id, p_filenames) then
+    select n.* into p_filenames, p_sizes, p_etags, p_modified
+      from s3sync_not_overtaken(p_run_id, p_filenames, p_sizes, p_etags, p_modified) n;
+  end if;
 
   loop
     begin
       if v_fresh then
         with fresh as (
           insert into images (filename, size_bytes, etag, last_modified)
-          select * from unnest(p_filenames, p_sizes, p_etags, p_modified)
+          select n.* from unnest(p_filenames, p_sizes, p_etags, p_modified) as n(filename)
+          order by n.filename collate "C" -- one order for all writers: no deadlocks
           returning size_bytes, coalesce(last_modified, created_at, 'epoch') as arrived
         ), counted as (
           insert into images_counts as c (hour, shard, objects, bytes)
@@ -616,7 +677,7 @@ begin
         from unnest(p_filenames, p_sizes, p_etags, p_modified) as n(filename, size_bytes, etag, last_modified)
         where not exists (select from images i where i.filename = n.filename)
           and not exists (select from images_archive a where a.filename = n.filename)
-        order by n.filename collate "C" -- one order for all writers: no deadlocks
+        order by n.filename collate "C"
         returning size_bytes, coalesce(last_modified, created_at, 'epoch') as arrived
       ), counted as (
         insert into images_counts as c (hour, shard, objects, bytes)
@@ -653,21 +714,19 @@ begin
     string_to_array(p_modified, E'\n')::timestamptz[], p_fresh);
 end $$;
 
-create or replace function s3sync_update(
-  p_run_id bigint, p_batch integer,
-  p_filenames text[], p_sizes bigint[], p_etags text[], p_modified timestamptz[]) returns integer
+-- What s3sync_update and s3sync_apply_changes share: updates the rows that differ or are
+-- marked missing, archived ones, too; returns how many. Counts them, and in the same go, for
+-- the order of locks, what else was inserted: p_objects of p_bytes in p_hours.
+create or replace function s3sync_overwrite(
+  p_filenames text[], p_sizes bigint[], p_etags text[], p_modified timestamptz[],
+  p_hours timestamptz[] default '{}', p_objects bigint[] default '{}', p_bytes bigint[] default '{}') returns integer
   language plpgsql set search_path = public, pg_temp
   set enable_seqscan = off set enable_bitmapscan = off
   set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
-  v_done sync_batches;
   v_changed integer;
 begin
-  perform s3sync_hold_lease(p_run_id);
-  v_done := s3sync_claim_batch(p_run_id, p_batch);
-  if v_done.batch is not null then return v_done.changed; end if;
-
   with n as (
     select distinct on (filename collate "C") *
     from unnest(p_filenames, p_sizes, p_etags, p_modified) as n(filename, size_bytes, etag, last_modified)
@@ -696,6 +755,7 @@ begin
     union all select arrived, 1, size_bytes from new_archived
     union all select old_arrived, -1, -old_size from old
     union all select old_arrived, -1, -old_size from old_archived
+    union all select * from unnest(p_hours, p_objects, p_bytes)
   ), counted as (
     insert into images_counts as c (hour, shard, objects, bytes)
     select date_trunc('hour', arrived, 'UTC'), pg_backend_pid() % 16, sum(objects), coalesce(sum(size_bytes), 0)
@@ -704,9 +764,158 @@ begin
       set objects = c.objects + excluded.objects, bytes = c.bytes + excluded.bytes
   )
   select (select count(*) from new) + (select count(*) from new_archived) into v_changed;
+  return v_changed;
+end $$;
+
+create or replace function s3sync_update(
+  p_run_id bigint, p_batch integer,
+  p_filenames text[], p_sizes bigint[], p_etags text[], p_modified timestamptz[]) returns integer
+  language plpgsql set search_path = public, pg_temp
+as $$
+declare
+  v_done sync_batches;
+  v_changed integer;
+begin
+  perform s3sync_hold_lease(p_run_id);
+  v_done := s3sync_claim_batch(p_run_id, p_batch);
+  if v_done.batch is not null then return v_done.changed; end if;
+
+  loop
+    if s3sync_overtaken(p_run_id, p_filenames) then
+      select n.* into p_filenames, p_sizes, p_etags, p_modified
+        from s3sync_not_overtaken(p_run_id, p_filenames, p_sizes, p_etags, p_modified) n;
+    end if;
+    begin
+      v_changed := s3sync_overwrite(p_filenames, p_sizes, p_etags, p_modified);
+      -- Changes that were applied while we waited for their rows: do it again without these.
+      exit when not s3sync_overtaken(p_run_id, p_filenames);
+      raise exception using errcode = 'S3S04', message = 'overtaken by changes';
+    exception when sqlstate 'S3S04' then null;
+    end;
+  end loop;
 
   update sync_batches set changed = v_changed where run_id = p_run_id and batch = p_batch;
   return v_changed;
+end $$;
+
+-- Does to the rows what happened to their objects, at most one change for each: created, or
+-- removed. p_modified says when, and p_sequencers orders the changes of one object; what is
+-- not newer than what was applied before is stale. Doubtful, by positions from 0, is where
+-- nobody can tell: sequencers of different lengths, or nothing is known of the object and it
+-- happened so long ago that it may have been forgotten. Then p_looked_after says that the
+-- changes are what the bucket itself has said after that time (what "at" was then): they
+-- are applied unless others have been since.
+create or replace function s3sync_apply_changes(
+  p_filenames text[], p_kinds text[], p_sequencers text[], p_modified timestamptz[], p_etags text[], p_sizes bigint[],
+  p_looked_after timestamptz default null,
+  out added integer, out changed integer, out gone integer, out stale integer, out doubtful integer[],
+  out at timestamptz)
+  language plpgsql set search_path = public, pg_temp
+  set enable_seqscan = off set enable_bitmapscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
+as $$
+declare
+  v record;
+  v_kept text;
+  v_filenames text[] := '{}';
+  v_sizes bigint[] := '{}';
+  v_etags text[] := '{}';
+  v_modified timestamptz[] := '{}';
+  v_removed text[] := '{}';
+  v_hours timestamptz[];
+  v_objects bigint[];
+  v_bytes bigint[];
+  v_attempts_left integer := 10;
+begin
+  -- All that we are told has happened by now: a listing or a look that begins later knows it.
+  at := clock_timestamp();
+  added := 0; changed := 0; gone := 0; stale := 0; doubtful := '{}';
+
+  -- One order for all writers: no deadlocks. As batches do, we wait while the schema is
+  -- applied, and while counts are made anew.
+  lock table sync_leases in row share mode;
+  -- What is removed and has no row may be on its way into the table with a run's batch: such
+  -- batches are waited for, and later ones see what we know. All else has a row to wait at.
+  if exists (select from unnest(p_filenames, p_kinds) as n(filename, kind) where n.kind = 'removed'
+      and not exists (select from images i where i.filename = n.filename)) then
+    perform pg_advisory_xact_lock(hashtext('s3sync-tui changes'), hashtext('images'));
+  end if;
+  lock table images, images_archive, images_counts in row exclusive mode;
+
+  for v in select * from unnest(p_filenames, p_kinds, p_sequencers, p_modified, p_etags, p_sizes) with ordinality
+      as n(filename, kind, sequencer, happened_at, etag, size_bytes, position) order by n.filename collate "C" loop
+    if coalesce(p_looked_after, v.happened_at) > at - interval '45 minutes' then
+      insert into sync_changes as c (table_name, filename, sequencer, applied_at)
+        values ('images', v.filename, case when p_looked_after is null then v.sequencer else '' end, at)
+        on conflict (table_name, filename) do update set sequencer = excluded.sequencer, applied_at = excluded.applied_at
+        where case when p_looked_after is null
+          then length(c.sequencer) = length(v.sequencer) and c.sequencer < v.sequencer
+          else c.applied_at < p_looked_after end;
+    else
+      update sync_changes c set applied_at = at,
+          sequencer = case when p_looked_after is null then v.sequencer else '' end
+        where c.table_name = 'images' and c.filename = v.filename and case when p_looked_after is null
+          then length(c.sequencer) = length(v.sequencer) and c.sequencer < v.sequencer
+          else c.applied_at < p_looked_after end;
+    end if;
+    if not found then
+      select c.sequencer into v_kept from sync_changes c where c.table_name = 'images' and c.filename = v.filename;
+      if p_looked_after is null and v.sequencer <> '' and length(v_kept) = length(v.sequencer)
+          and v.sequencer <= v_kept collate "C" then
+        stale := stale + 1;
+      else
+        doubtful := doubtful || (v.position - 1)::integer;
+      end if;
+    elsif v.kind = 'removed' then
+      v_removed := v_removed || v.filename;
+    else
+      v_filenames := v_filenames || v.filename;
+      v_sizes := v_sizes || v.size_bytes;
+      v_etags := v_etags || v.etag;
+      v_modified := v_modified || v.happened_at;
+    end if;
+  end loop;
+  doubtful := array(select position from unnest(doubtful) position order by 1);
+
+  loop
+    begin
+      -- Also rows that are right already: a run may be about to change them.
+      perform from unnest(v_filenames || v_removed) as n(filename) join images i on i.filename = n.filename
+        order by n.filename collate "C" for no key update of i;
+      perform from unnest(v_filenames) as n(filename) join images_archive a on a.filename = n.filename
+        order by n.filename collate "C" for no key update of a;
+      update images i set missing_since = clock_timestamp() from unnest(v_removed) as n(filename)
+        where i.filename = n.filename and i.missing_since is null;
+      get diagnostics gone = row_count;
+      exit when v_filenames = '{}';
+      with fresh as (
+        insert into images (filename, size_bytes, etag, last_modified)
+        select n.* from unnest(v_filenames, v_sizes, v_etags, v_modified) as n(filename)
+        where not exists (select from images i where i.filename = n.filename)
+          and not exists (select from images_archive a where a.filename = n.filename)
+        order by n.filename collate "C"
+        returning size_bytes, coalesce(last_modified, created_at, 'epoch') as arrived
+      ), hourly as (
+        select date_trunc('hour', arrived, 'UTC') as hour, count(*) as n, coalesce(sum(size_bytes), 0) as b
+        from fresh group by 1
+      )
+      select coalesce(sum(n), 0), coalesce(array_agg(hour), '{}'), coalesce(array_agg(n), '{}'),
+          coalesce(array_agg(b), '{}')
+        into added, v_hours, v_objects, v_bytes from hourly;
+      changed := s3sync_overwrite(v_filenames, v_sizes, v_etags, v_modified, v_hours, v_objects, v_bytes);
+      exit;
+    exception when unique_violation then
+      -- Someone else inserted one of the rows after we looked: look again.
+      v_attempts_left := v_attempts_left - 1;
+      if v_attempts_left = 0 then raise; end if;
+    end;
+  end loop;
+
+  -- Forgets, but not what a run under way must know; not all at once.
+  delete from sync_changes where ctid = any(array(select c.ctid from sync_changes c
+    where c.table_name = 'images' and c.applied_at < greatest(at - interval '1 day', least(at - interval '1 hour',
+      (select min(r.started_at) from sync_leases l join sync_runs r on r.id = l.run_id where l.table_name = 'images')))
+    order by c.applied_at limit 1000 + 2 * cardinality(p_filenames) for update skip locked));
 end $$;
 
 -- One digest for each key range (p_after[i], p_up_to[i]]: SHA-256 over the number of
@@ -820,16 +1029,32 @@ create or replace function s3sync_mark_gone(
   set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off
   set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
 as $$
+declare
+  v_overtaken text[];
+  v_known text[];
 begin
   perform s3sync_hold_lease(p_run_id);
-  update images i set missing_since = clock_timestamp()
-    where i.filename > p_after collate "C" and i.filename <= p_up_to collate "C"
-      and i.missing_since is null and (i.created_at is null or i.created_at < p_started_at)
-      and not exists (select from unnest(p_present) p(filename) where p.filename = i.filename);
+  loop
+    -- What has changed since the run began is none of its business.
+    v_overtaken := array(select c.filename from sync_changes c where c.table_name = 'images'
+      and c.filename > p_after collate "C" and c.filename <= p_up_to collate "C" and c.applied_at + '0' > p_started_at);
+    v_known := p_present || v_overtaken;
+    begin
+      update images i set missing_since = clock_timestamp()
+        where i.filename > p_after collate "C" and i.filename <= p_up_to collate "C"
+          and i.missing_since is null and (i.created_at is null or i.created_at < p_started_at)
+          and not exists (select from unnest(v_known) p(filename) where p.filename = i.filename);
+      -- Also what has while we waited for its row: do it again without that.
+      exit when cardinality(v_overtaken) = (select count(*) from sync_changes c where c.table_name = 'images'
+        and c.filename > p_after collate "C" and c.filename <= p_up_to collate "C" and c.applied_at + '0' > p_started_at);
+      raise exception using errcode = 'S3S04', message = 'overtaken by changes';
+    exception when sqlstate 'S3S04' then null;
+    end;
+  end loop;
   return (select count(*) from images i
     where i.filename > p_after collate "C" and i.filename <= p_up_to collate "C"
       and i.missing_since >= p_started_at
-      and not exists (select from unnest(p_present) p(filename) where p.filename = i.filename));
+      and not exists (select from unnest(v_known) p(filename) where p.filename = i.filename));
 end $$;
 
 -- Keys that cut a range into p_parts parts of about equal rows: Postgres keeps a
@@ -910,7 +1135,7 @@ begin
       sum(pg_total_relation_size(c))
     into rows_bytes, ours_bytes
     from unnest(array['images', 'images_archive', 'images_counts', 'sync_runs', 'sync_leases', 'sync_batches',
-      'sync_lanes']) t,
+      'sync_lanes', 'sync_changes']) t,
       to_regclass(format('public.%I', t)) c where c is not null;
   database_bytes := pg_database_size(current_database());
 exception when insufficient_privilege then
@@ -946,7 +1171,7 @@ begin
         where has_any_column_privilege(r, c.oid, 'select, insert, update')
           or has_table_privilege(r, c.oid, 'delete, truncate'))) order by n)
     from unnest(array['images', 'images_archive', 'images_counts',
-      'sync_schema', 'sync_runs', 'sync_leases', 'sync_batches', 'sync_lanes']) with ordinality u(t, n)
+      'sync_schema', 'sync_runs', 'sync_leases', 'sync_batches', 'sync_lanes', 'sync_changes']) with ordinality u(t, n)
     left join pg_class c on c.oid = to_regclass(format('public.%I', t))));
 
   v_facts := v_facts || jsonb_build_object('open_functions', (select coalesce(jsonb_agg(
@@ -1094,7 +1319,7 @@ declare
   v_name text;
   v_owned text;
   v_tables text[] := array['images', 'images_archive', 'images_counts',
-    'sync_schema', 'sync_runs', 'sync_leases', 'sync_batches', 'sync_lanes'];
+    'sync_schema', 'sync_runs', 'sync_leases', 'sync_batches', 'sync_lanes', 'sync_changes'];
   -- Supabase's default privileges grant every new table, sequence and function to these.
   v_strangers text[] := array(select 'public' union all
     select quote_ident(rolname) from pg_roles where rolname in ('anon', 'authenticated'));
@@ -1135,7 +1360,7 @@ begin
   end loop;
 end $$;
 
-insert into sync_schema (table_name, version) values ('images', 2)
+insert into sync_schema (table_name, version) values ('images', 3)
   on conflict (table_name) do update set version = excluded.version, applied_at = now()
   where sync_schema.version <> excluded.version;
 commit;

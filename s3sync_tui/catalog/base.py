@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from s3sync_tui.changes import Applied, ObjectChange
 from s3sync_tui.model import (
     CatalogSummary,
     Difference,
@@ -124,6 +125,24 @@ class Catalog(Protocol):
     async def update_batch(self, run_id: int, batch: int, rows: Rows) -> int:
         """Update the rows whose etag or size differs, or that were marked
         missing; returns how many. Otherwise as :meth:`insert_batch`."""
+
+    async def apply_changes(
+        self, changes: Sequence[ObjectChange], *, looked_after: datetime | None = None
+    ) -> Applied:
+        """Do to the rows what happened to their objects, all in one transaction.
+
+        A change of ``created`` inserts or updates its key's row, ``removed`` marks it
+        missing; what is older than what was applied before for that key does nothing,
+        however late or often it comes. Exact beside a run, whose older listing does not
+        undo it, and beside others who apply changes; needs no lease.
+
+        At most one change a key, and no key with U+0000, which Postgres cannot store: the
+        caller sees to both. Safe to repeat: after an answer was lost, everything is stale.
+
+        ``looked_after`` says that the changes are what the bucket itself has just said of
+        these keys, asked after that database time: the :attr:`Applied.at` of the call that
+        found them doubtful. They are applied unless something else has been meanwhile.
+        """
 
     async def vacuum(self) -> None:
         """Refresh statistics and visibility after a bulk load, where permitted."""

@@ -16,6 +16,7 @@ from uuid import uuid4
 from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.catalog.moments import moment
 from s3sync_tui.catalog.schema import check_schema
+from s3sync_tui.changes import Applied, ObjectChange
 from s3sync_tui.errors import LeaseHeld, LeaseLost
 from s3sync_tui.model import (
     CatalogSummary,
@@ -106,6 +107,9 @@ class FunctionCatalog(Catalog):
                 f"{moment(row['held_since']):%H:%M:%S %Z}.",
                 hint="Wait for it; if its process is dead, its lease runs out in "
                 f"{row['held_for_seconds']:.0f} s. In cron, --if-running=skip makes it no failure.",
+                run_id=row["held_run_id"],
+                holder=row["held_by"],
+                since=moment(row["held_since"]),
             )
         return RunTicket(row["run_id"], moment(row["started_at"]), row["interrupted"])
 
@@ -221,6 +225,23 @@ class FunctionCatalog(Catalog):
     async def update_batch(self, run_id: int, batch: int, rows: Rows) -> int:
         changed: int = await self._call("s3sync_update", _batch(run_id, batch, rows))
         return changed
+
+    async def apply_changes(
+        self, changes: Sequence[ObjectChange], *, looked_after: datetime | None = None
+    ) -> Applied:
+        row = await self._call(
+            "s3sync_apply_changes",
+            {
+                "p_filenames": [change.key for change in changes],
+                "p_kinds": [change.kind.value for change in changes],
+                "p_sequencers": [change.sequencer for change in changes],
+                "p_modified": [change.at.isoformat() for change in changes],
+                "p_etags": [change.etag for change in changes],
+                "p_sizes": [change.size_bytes for change in changes],
+                "p_looked_after": looked_after,
+            },
+        )
+        return Applied(**{**row, "at": moment(row["at"])})
 
     async def history(self, limit: int = 50, before: int | None = None) -> RunHistory:
         from s3sync_tui.catalog.facts import read_history

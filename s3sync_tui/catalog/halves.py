@@ -14,6 +14,7 @@ from itertools import count
 
 from s3sync_tui.catalog.base import BATCHES_PER_PROCESS
 from s3sync_tui.catalog.functions import GONE_SAMPLE, FunctionCatalog
+from s3sync_tui.changes import Applied, ObjectChange
 from s3sync_tui.errors import CatalogError
 from s3sync_tui.model import Difference, KeyRange, ObjectPage, RangeDigest, Rows
 
@@ -34,6 +35,7 @@ class HalvingCatalog(FunctionCatalog):
         super().__init__(table=table, description=description)
         self._rows_at_once = Portion()
         self._ranges_at_once = Portion()
+        self._changes_at_once = Portion()
         # Batches that took too long, and the numbers of their halves: a repeated call of
         # such a batch asks for what its halves did. The engine's numbers are positive.
         self._halves: dict[tuple[int, int], tuple[int, int]] = {}
@@ -82,6 +84,32 @@ class HalvingCatalog(FunctionCatalog):
         lower, upper = halve(page)
         first = await self.mark_gone(lower, run_id=run_id, started_at=started_at)
         return first + await self.mark_gone(upper, run_id=run_id, started_at=started_at)
+
+    async def apply_changes(
+        self, changes: Sequence[ObjectChange], *, looked_after: datetime | None = None
+    ) -> Applied:
+        portion = self._changes_at_once
+        if len(changes) <= portion.size:
+            try:
+                applied = await super().apply_changes(changes, looked_after=looked_after)
+            except TookTooLong:
+                if len(changes) <= 1:
+                    raise
+                portion.took_too_long(len(changes))
+            else:
+                portion.was_in_time()
+                return applied
+        middle = len(changes) // 2
+        first = await self.apply_changes(changes[:middle], looked_after=looked_after)
+        second = await self.apply_changes(changes[middle:], looked_after=looked_after)
+        return Applied(
+            first.added + second.added,
+            first.changed + second.changed,
+            first.gone + second.gone,
+            first.stale + second.stale,
+            first.doubtful + [middle + position for position in second.doubtful],
+            first.at,
+        )
 
     async def insert_batch(
         self, run_id: int, batch: int, rows: Rows, *, fresh: bool = False

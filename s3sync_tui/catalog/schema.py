@@ -14,7 +14,7 @@ from s3sync_tui.errors import CatalogDenied, S3SyncError, SchemaError
 if TYPE_CHECKING:
     import psycopg
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The version that this program needs; ``s3sync_version()`` of the database says
 what it has."""
 
@@ -167,7 +167,8 @@ async def _objects(
     connection: psycopg.AsyncConnection[Any], table: str, sql: str
 ) -> dict[str, str]:
     tables = [table, f"{table}_archive", f"{table}_counts"]
-    tables += ["sync_schema", "sync_runs", "sync_leases", "sync_batches", "sync_lanes"]
+    tables += ["sync_schema", "sync_runs", "sync_leases", "sync_batches"]
+    tables += ["sync_lanes", "sync_changes"]
     functions = sorted(set(re.findall(r"create or replace function \"?(\w+)", sql)))
     cursor = await connection.execute(_OBJECTS, {"tables": tables, "functions": functions})
     return {str(name): str(definition) for name, definition in await cursor.fetchall()}

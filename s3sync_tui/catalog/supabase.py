@@ -33,6 +33,7 @@ _BULK = {
     "s3sync_range_digests",
     "s3sync_compare",
     "s3sync_mark_gone",
+    "s3sync_apply_changes",
 }
 
 

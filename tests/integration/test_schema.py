@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -12,6 +13,7 @@ from psycopg import sql
 
 from s3sync_tui.catalog.postgres import PostgresCatalog
 from s3sync_tui.catalog.schema import schema_sql
+from s3sync_tui.changes import ChangeKind, ObjectChange
 from s3sync_tui.errors import (
     CatalogDenied,
     CatalogUnreachable,
@@ -22,7 +24,9 @@ from s3sync_tui.model import KeyRange, RunMode, RunRequest
 from tests.contract.images import kept_counts, rows, true_counts
 from tests.support.database import Connection, DatabaseServer
 
-VERSION_1 = Path(__file__).parents[1] / "support" / "supabase-schema-1.sql"
+SUPPORT = Path(__file__).parents[1] / "support"
+VERSION_1 = SUPPORT / "supabase-schema-1.sql"
+VERSION_2 = SUPPORT / "supabase-schema-2.sql"
 
 OLDER = """
 create table images (
@@ -198,11 +202,12 @@ async def test_a_database_of_version_1_is_upgraded_and_loses_nothing(
            select s3sync_finish_run(1, 'succeeded', 1, 0, 0, 2, 0.1, '', '', '{"phases": []}');
            select s3sync_begin_run('b', '', 'full', 'older, still at work', 1)"""
     )
-    with pytest.raises(SchemaError, match="has version 1; version 2 is needed"):
+    with pytest.raises(SchemaError, match="has version 1; version 3 is needed"):
         await opened(plain)
     changes = await catalog_at(plain).apply_schema()
-    assert "created table sync_lanes" in changes
-    assert "switched on row level security on sync_lanes" in changes
+    for table in ("sync_lanes", "sync_changes"):
+        assert f"created table {table}" in changes
+        assert f"switched on row level security on {table}" in changes
     assert await catalog_at(plain).apply_schema() == []
 
     arguments = "select pronargs from pg_proc where proname = 's3sync_finish_run'"
@@ -222,12 +227,56 @@ async def test_a_database_of_version_1_is_upgraded_and_loses_nothing(
     await catalog.close()
 
 
-async def test_a_table_of_lanes_that_is_not_ours_is_in_the_way(plain: str, own: Connection) -> None:
-    own.execute(VERSION_1.read_bytes())
-    own.execute("create table sync_lanes (mine text)")
-    with pytest.raises(SchemaError, match="a table sync_lanes exists that s3sync-tui did not make"):
+async def test_a_database_of_version_2_is_upgraded_and_loses_nothing(
+    plain: str, own: Connection
+) -> None:
+    own.execute(VERSION_2.read_bytes())
+    own.execute(
+        """insert into images (filename, size_bytes, etag, label) values ('a.jpg', 3, 'e', 'zebra');
+           select s3sync_recount();
+           select s3sync_begin_run('b', '', 'full', 'older', 60);
+           select s3sync_finish_run(1, 'succeeded', 1, 0, 0, 2, 0.1, '', '', '{}',
+             '{"fingerprint": "f", "full_at": "2026-11-24T00:00:00Z", "depth": 1,
+               "prefixes": ["cam/"], "watermarks": ["cam/9"], "why_full": ""}')"""
+    )
+    with pytest.raises(SchemaError, match="has version 2; version 3 is needed"):
+        await opened(plain)
+    changes = await catalog_at(plain).apply_schema()
+    assert "created table sync_changes" in changes
+    assert "switched on row level security on sync_changes" in changes
+    assert "created function s3sync_apply_changes" in changes
+    assert await catalog_at(plain).apply_schema() == []
+
+    catalog = catalog_at(plain)
+    await catalog.open()
+    kept = await catalog.lanes("b", "")
+    assert kept is not None
+    assert kept.watermarks == ["cam/9"]
+    now = datetime.now(UTC)
+    changed = [
+        ObjectChange("a.jpg", ChangeKind.REMOVED, "01", now),
+        ObjectChange("b.jpg", ChangeKind.CREATED, "01", now, "e", 5),
+    ]
+    applied = await catalog.apply_changes(changed)
+    assert (applied.added, applied.gone) == (1, 1)
+    await catalog.close()
+    images = own.execute("select filename, size_bytes, etag, label from images order by id")
+    assert images.fetchall() == [("a.jpg", 3, "e", "zebra"), ("b.jpg", 5, "e", None)]
+    assert kept_counts(own) == true_counts(own)
+
+
+@pytest.mark.parametrize(
+    ("older", "table"),
+    [(VERSION_1, "sync_lanes"), (VERSION_1, "sync_changes"), (VERSION_2, "sync_changes")],
+)
+async def test_a_table_that_is_not_ours_is_in_the_way_of_an_upgrade(
+    plain: str, own: Connection, older: Path, table: str
+) -> None:
+    own.execute(older.read_bytes())
+    own.execute(f"create table {table} (mine text)".encode())
+    with pytest.raises(SchemaError, match=f"a table {table} exists that s3sync-tui did not make"):
         await catalog_at(plain).apply_schema()
-    own.execute("alter table sync_lanes rename to my_sync_lanes")
+    own.execute(f"alter table {table} rename to my_own".encode())
     await catalog_at(plain).apply_schema()
     await opened(plain)
 
@@ -298,7 +347,14 @@ def test_another_table_s_name_reaches_every_object_of_the_schema() -> None:
     renamed = schema_sql("photos")
     assert '"photos_filename_s3sync_idx"' in renamed
     assert '"s3sync_insert__photos"' in renamed
-    shared = ("sync_runs", "sync_leases", "sync_batches", "sync_lanes", "sync_schema")
+    shared = (
+        "sync_runs",
+        "sync_leases",
+        "sync_batches",
+        "sync_lanes",
+        "sync_changes",
+        "sync_schema",
+    )
     assert all(name in renamed for name in shared)
 
 
@@ -311,7 +367,7 @@ def test_another_table_s_name_reaches_every_object_of_the_schema() -> None:
                 "language sql immutable as 'select 0'"
             ),
             SchemaError,
-            "version 0; version 2 is needed",
+            "version 0; version 3 is needed",
         ),
         (
             (

@@ -36,6 +36,7 @@ from s3sync_tui.model import (
     RunStats,
     RunStatus,
 )
+from tests.contract.changes import created
 from tests.contract.images import HARD_KEYS, digest, page, rows, stored
 from tests.support.database import Connection
 from tests.support.supabase_stack import MAX_ROWS, SupabaseStack
@@ -514,6 +515,33 @@ async def test_drill_downs_and_digests_are_halved_exactly(
 
     supabase.gateway.answer_next(500, body=TOO_LONG, times=3, path="s3sync_mark_gone")
     assert await catalog.mark_gone(seen, run_id=run, started_at=started_at) == 14
+    assert supabase.gateway.pending_faults() == 0
+
+
+@pytest.mark.usefixtures("slow_rows")
+async def test_changes_that_take_too_long_are_halved(
+    catalog: SupabaseCatalog, behind: Connection
+) -> None:
+    applied = await catalog.apply_changes([created(f"{n:03}", "01") for n in range(600)])
+    assert (applied.added, applied.stale, applied.doubtful) == (600, 0, [])
+    assert len(stored(behind)) == 600
+
+
+async def test_halves_of_changes_say_what_is_doubtful_in_the_whole(
+    catalog: SupabaseCatalog, supabase: SupabaseStack, behind: Connection
+) -> None:
+    changes = [created(f"{n:03}", "01") for n in range(100)]
+    long_ago = timedelta(hours=1)
+    for n in (0, 49, 50, 99):
+        changes[n] = created(f"{n:03}", "01", ago=long_ago)
+    supabase.gateway.answer_next(500, body=TOO_LONG, times=3, path="s3sync_apply_changes")
+    applied = await catalog.apply_changes(changes)
+    assert (applied.added, applied.doubtful) == (96, [0, 49, 50, 99])
+    assert len(stored(behind)) == 96
+    # And what a gateway has lost patience with, while it was committed, is not done twice.
+    supabase.gateway.answer_next(544, path="s3sync_apply_changes")
+    applied = await catalog.apply_changes(changes)
+    assert (applied.added, applied.stale, applied.doubtful) == (0, 96, [0, 49, 50, 99])
     assert supabase.gateway.pending_faults() == 0
 
 
