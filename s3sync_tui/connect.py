@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from s3sync_tui.catalog.base import Catalog
     from s3sync_tui.catalog.postgres import PostgresCatalog
     from s3sync_tui.engine.pipeline import SyncOptions
+    from s3sync_tui.engine.received import ReceivedSink
+    from s3sync_tui.engine.receiver import CatalogGiver, Receiver
     from s3sync_tui.model import ModeChoice
     from s3sync_tui.source.base import Source
+    from s3sync_tui.source.looking import Looker
+    from s3sync_tui.source.notifications import Ours
+    from s3sync_tui.source.s3 import S3Source
 
 
 def no_bucket() -> SettingsError:
@@ -46,7 +51,7 @@ async def make_source(settings: Settings) -> AsyncIterator[Source]:
         await source.close()
 
 
-def _s3_source(settings: Settings, bucket: str) -> Source:
+def _s3_source(settings: Settings, bucket: str) -> S3Source:
     """In a thread, for a screen may wait: boto3's lower half and aiohttp take a quarter of
     a second to load. And not at the top: not every command lists a bucket."""
     from s3sync_tui.source.s3 import S3Source
@@ -128,6 +133,59 @@ async def postgres_catalog(settings: Settings) -> AsyncIterator[tuple[PostgresCa
         yield PostgresCatalog(conninfo, table=settings.table, description="embedded"), True
     finally:
         await asyncio.to_thread(embedded.stop)
+
+
+@asynccontextmanager
+async def open_receiver(
+    settings: Settings, catalog: CatalogGiver, sink: ReceivedSink = lambda _received: None
+) -> AsyncIterator[Receiver]:
+    """What brings the notifications of the settings' queue into ``catalog``, which it asks
+    for before each batch; ``sink`` gets its counters. The queue has been looked at.
+
+    Raises :class:`~s3sync_tui.errors.SettingsError` where no bucket or queue is set, and
+    :class:`~s3sync_tui.errors.QueueError`.
+    """
+    if settings.sqs is None:
+        raise SettingsError(
+            "No queue is set.",
+            hint="Give its URL with --sqs or $S3SYNC_SQS_URL; s3sync-tui notifications --setup "
+            "makes one.",
+        )
+    await load_module("s3sync_tui.source.queue")
+    from s3sync_tui.engine.receiver import Receiver
+    from s3sync_tui.source.queue import SqsQueue
+
+    async with make_looker(settings) as (looker, ours):
+        queue = SqsQueue(
+            settings.sqs,
+            region=settings.region,
+            profile=settings.profile,
+            ca_bundle=settings.ca_bundle,
+        )
+        try:
+            await queue.open()
+            yield Receiver(queue, looker, catalog, ours, sink)
+        finally:
+            await queue.close()
+
+
+@asynccontextmanager
+async def make_looker(settings: Settings) -> AsyncIterator[tuple[Looker, Ours]]:
+    """Who can look at single objects of the bucket, not yet opened, and which of them count.
+
+    Raises :class:`~s3sync_tui.errors.SettingsError` where no bucket is named.
+    """
+    if settings.bucket is None:
+        raise no_bucket()
+    source = await asyncio.to_thread(_s3_source, settings, settings.bucket)
+    from s3sync_tui.source.notifications import Ours
+    from s3sync_tui.source.selection import Selection
+
+    ours = Ours(settings.bucket, settings.prefix, Selection(settings.include, settings.exclude))
+    try:
+        yield source, ours
+    finally:
+        await source.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ async def sync(
     :class:`~s3sync_tui.errors.LeaseHeld` where another run is under way, and
     :class:`~s3sync_tui.errors.CatalogError` where the run's row cannot be written.
     When cancelled, or stopped by a fault that nobody foresaw, the run's row says so
-    before that exception is raised.
+    before that exception is raised; the text that a task is cancelled with is its reason.
     """
     summary = await catalog.summary()
     lanes = await catalog.lanes(source.bucket, source.prefix) if options.mode != "full" else None
@@ -77,7 +77,7 @@ async def sync(
         learnt = run.lanes()
     except asyncio.CancelledError as stop:
         cancelled = stop
-        result = _cancelled(run.result())
+        result = _cancelled(run.result(), stop)
     except LeaseLost as error:
         result = _failed(run.result(), error, RunStatus.INTERRUPTED)
     except S3SyncError as error:
@@ -120,15 +120,20 @@ async def _finish(catalog: Catalog, result: RunResult, lanes: Lanes | None) -> R
 
 def _failed(result: RunResult, error: S3SyncError, status: RunStatus) -> RunResult:
     return replace(
-        result, status=status, error=error.message, hint=error.hint, exit_code=error.exit_code
+        result,
+        status=status,
+        error=error.message,
+        hint=error.hint,
+        exit_code=error.exit_code,
+        passes=error.passes,
     )
 
 
-def _cancelled(result: RunResult) -> RunResult:
+def _cancelled(result: RunResult, stop: asyncio.CancelledError) -> RunResult:
     return replace(
         result,
         status=RunStatus.CANCELLED,
-        error="The run was cancelled.",
+        error=str(stop) or "The run was cancelled.",
         hint="Nothing is lost: the next run goes on from here.",
         exit_code=130,
     )

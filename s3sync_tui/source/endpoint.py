@@ -6,11 +6,12 @@ import asyncio
 import os
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.request import getproxies, proxy_bypass
@@ -150,6 +151,18 @@ class Endpoint:
         except (Transient, InvalidAnswer) as error:
             raise self._given_up(retrying, error) from error
 
+    async def look(self, key: str) -> Mapping[str, str] | None:
+        """What HeadObject says of ``key``, by names in any case; None where it says no, for
+        it gives no reason.
+
+        Raises :class:`~s3sync_tui.errors.BucketUnreachable`.
+        """
+        retrying = self._retrying(quick=False)
+        try:
+            return await retrying(self._look_once, key)
+        except Transient as error:
+            raise self._given_up(retrying, error) from error
+
     def sign(self, parameters: Parameters) -> Signed:
         """May block: for use within ``read``, which is in a thread where that can be."""
         return Signed(self._signer.sign("list_objects_v2", **parameters), time.monotonic())
@@ -189,6 +202,19 @@ class Endpoint:
             raise
         self._throttle.succeeded()
         return result
+
+    async def _look_once(self, key: str) -> Mapping[str, str] | None:
+        async with self._throttle:
+            url = await self._in_thread(partial(self._signer.sign, "head_object", Key=key))
+            answer = await self._fetch("HEAD", url)
+            if is_slow_down(answer):
+                self._throttle.slow_down()
+        if answer.status == 200:
+            return answer.headers
+        fault = fault_of(answer, self._signer.place)
+        if isinstance(fault, Transient):
+            raise fault
+        return None
 
     async def _head(self) -> Exception | None:
         """Ask once with HeadBucket; returns what is wrong, as far as it can tell."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from s3sync_tui.model import KeyRange, Level, ObjectPage, Rows
 from s3sync_tui.source.cuts import folder_cuts
 from s3sync_tui.source.endpoint import Endpoint, Parameters, Signed
 from s3sync_tui.source.faults import Elsewhere
-from s3sync_tui.source.listing import is_storable, sort_key
+from s3sync_tui.source.listing import Listing, is_storable, sort_key
+from s3sync_tui.source.looking import Seen, seen_in
 from s3sync_tui.source.page import build_page, parse_listing
 from s3sync_tui.source.selection import Selection
 from s3sync_tui.source.signing import AddressingStyle, Signer
@@ -149,6 +151,25 @@ class S3Source:
             request = {**request, "ContinuationToken": listing.next_token}
         return None
 
+    async def look(self, key: str) -> Seen | None:
+        """The object ``key`` as it is now; None where there is none.
+
+        Raises :class:`~s3sync_tui.errors.BucketError`.
+        """
+        if not self._is_checked:  # the bucket's region is found there
+            await self.open()
+        headers = await self._endpoint.look(key)
+        if headers is not None and (seen := seen_in(headers)) is not None:
+            return seen
+        # A HEAD that fails gives no reason: the object is gone, or s3:GetObject is not granted,
+        # or a customer's key would be needed, or the bucket is gone. A LIST tells.
+        request: Parameters = {"EncodingType": "url", "MaxKeys": 1, "Prefix": key}
+        listing = await self._endpoint.list(request, partial(_listing_from, key))
+        if not listing.keys or listing.keys[0] != key:
+            return None
+        modified = datetime.fromisoformat(listing.modified[0])
+        return Seen(listing.etags[0], listing.sizes[0], modified)
+
     async def pages(self, span: KeyRange) -> AsyncGenerator[ObjectPage, None]:
         """The objects of ``span`` in key order; the pages' spans together are
         exactly ``span``.
@@ -191,3 +212,9 @@ class S3Source:
         page = build_page(listing, step.rest, self._selection, last=False)
         rest = KeyRange(page.span.up_to, step.rest.up_to)
         return page, _Step(parameters, rest, keys[-1], frozenset({token}), signed)
+
+
+def _listing_from(prefix: str, body: bytes) -> Listing:
+    listing = parse_listing(body)
+    listing.check(after="", prefix=prefix, tokens=())
+    return listing

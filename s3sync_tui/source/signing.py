@@ -1,4 +1,4 @@
-"""botocore's part: credentials, endpoints and signed URLs. Nothing else imports it.
+"""botocore's part of listing: credentials, endpoints and signed URLs.
 
 It is boto3's lower half, and all of boto3 that we need: the upper one (resources,
 transfers) takes a quarter as long again to load, and changes nothing in what is signed.
@@ -6,7 +6,6 @@ transfers) takes a quarter as long again to load, and changes nothing in what is
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from botocore.session import Session
 
 from s3sync_tui.errors import BucketDenied, BucketError, BucketUnreachable
 from s3sync_tui.source.faults import Place
+from s3sync_tui.source.login import LOGIN_HINT, NO_LOGIN
 from s3sync_tui.source.mould import Mould
 from s3sync_tui.source.service_models import read_models_quickly
 
@@ -29,30 +29,9 @@ VALID_SECONDS = 900
 """How long a signed URL may be used; S3 checks it when the request arrives."""
 
 AddressingStyle = Literal["auto", "virtual", "path"]
-Operation = Literal["list_objects_v2", "head_bucket"]
+Operation = Literal["list_objects_v2", "head_bucket", "head_object"]
 
 _FIRST_REGION = "us-east-1"  # knows of all others, and other stores take it for theirs
-
-_LOGIN_HINT = (
-    "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
-    "with IAM Identity Center: aws sso login."
-)
-_NO_LOGIN = (
-    boto.ProfileNotFound,
-    boto.NoCredentialsError,
-    boto.PartialCredentialsError,
-    boto.CredentialRetrievalError,
-    boto.SSOError,  # an expired SSO session among them
-    getattr(boto, "LoginError", boto.SSOError),  # `aws login`, in newer versions only
-    boto.TokenRetrievalError,
-    boto.RefreshWithMFAUnsupportedError,
-    boto.MetadataRetrievalError,
-    boto.UnknownCredentialError,
-    boto.InvalidConfigError,
-    boto.ConfigNotFound,
-    boto.ConfigParseError,
-    boto.ClientError,  # STS refuses the role
-)
 
 
 @dataclass(slots=True)
@@ -172,10 +151,10 @@ class Signer:
             code = error.response.get("Error", {}).get("Code", "no reason given")
             return BucketDenied(
                 f"No credentials for bucket {bucket!r}: {error.operation_name} says {code}.",
-                hint=_LOGIN_HINT,
+                hint=LOGIN_HINT,
             )
-        if isinstance(error, _NO_LOGIN):
-            return BucketDenied(f"No credentials for bucket {bucket!r}: {error}", hint=_LOGIN_HINT)
+        if isinstance(error, NO_LOGIN):
+            return BucketDenied(f"No credentials for bucket {bucket!r}: {error}", hint=LOGIN_HINT)
         if isinstance(error, boto.HTTPClientError):
             return BucketUnreachable(
                 f"Credentials for bucket {bucket!r} cannot be fetched: {type(error).__name__}.",
@@ -196,16 +175,3 @@ def _address(endpoint: str | None) -> str | None:
     if not host or host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
         return None
     return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
-
-
-class _Discreet(logging.Filter):
-    """Keeps signed URLs, what they are signed with, and new credentials out of logs."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.name == "httpx" and "X-Amz-" not in record.getMessage()
-
-
-# httpx logs each URL at INFO; at DEBUG, botocore logs what it signs and sends,
-# and the answers of STS, in which credentials come.
-for _name in ("httpx", "botocore.auth", "botocore.endpoint", "botocore.parsers"):
-    logging.getLogger(_name).addFilter(_Discreet())

@@ -32,6 +32,11 @@ class MotoBucket:
         for key in keys:
             self._backend.delete_object(self.name, key)
 
+    def objects(self) -> dict[str, str]:
+        """The ETag of every object."""
+        keys = self._backend.get_bucket(self.name).keys
+        return {key: keys[key].etag.strip('"') for key in list(keys)}
+
 
 class MotoServer:
     """S3 over HTTP on loopback."""

@@ -1,0 +1,46 @@
+"""Clients of AWS's services other than the listing, as botocore makes them.
+
+botocore owns credentials, regions and endpoints (``AWS_ENDPOINT_URL_SQS`` among them), and
+repeats what a moment's wait can mend: its ``standard`` mode backs off with jitter.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from botocore.config import Config
+from botocore.session import Session
+
+from s3sync_tui.source.service_models import read_models_quickly
+
+FIRST_REGION = "us-east-1"
+
+
+def aws_client(
+    service: str,
+    *,
+    region: str | None = None,
+    profile: str | None = None,
+    endpoint: str | None = None,
+    ca_bundle: Path | None = None,
+    connections: int = 10,
+    read_seconds: float = 30,
+    config: Config | None = None,
+) -> Any:
+    """A client, safe to use from several threads. To make one may take a network call."""
+    session = Session(profile=profile)
+    read_models_quickly(session)
+    ours = Config(
+        connect_timeout=5,
+        read_timeout=read_seconds,
+        max_pool_connections=connections,
+        retries={"mode": "standard", "total_max_attempts": 4},
+    )
+    return session.create_client(
+        service,
+        region_name=region or session.get_config_variable("region") or FIRST_REGION,
+        endpoint_url=endpoint,
+        verify=str(ca_bundle) if ca_bundle is not None else None,
+        config=ours.merge(config) if config is not None else ours,
+    )

@@ -1,0 +1,163 @@
+"""The Lambda handler with events as Lambda has them, over moto's S3 and a real Postgres."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from s3sync_tui.errors import SettingsError
+from s3sync_tui.headless import aws_lambda
+from s3sync_tui.headless.aws_lambda import NotDone, handler
+from tests.support.bucket import MotoBucket, MotoServer
+from tests.support.database import Connection
+from tests.support.queue import MotoQueue
+from tests.unit.test_notifications import by_eventbridge, by_sns
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[MotoServer]:
+    server = MotoServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def queue(moto: MotoServer) -> MotoQueue:
+    return MotoQueue(moto.endpoint)
+
+
+@pytest.fixture
+def bucket(
+    moto: MotoServer, queue: MotoQueue, catalog_database: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MotoBucket]:
+    """A bucket, and a function that is set up for it."""
+    bucket = moto.bucket()
+    queue.notified_of(bucket)
+    queue.take()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL_S3": bucket.endpoint,
+        "S3SYNC_BUCKET": bucket.name,
+        "DATABASE_URL": catalog_database,
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(aws_lambda, "FUNCTION", aws_lambda.Function())
+    yield bucket
+    aws_lambda.FUNCTION.close()
+
+
+class Context:
+    """Lambda's, as far as we look at it."""
+
+    def __init__(self, seconds: float = 30) -> None:
+        self._seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self._seconds * 1000)
+
+
+def from_sqs(*bodies: str) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
+    return {
+        "Records": [
+            {
+                "messageId": f"message-{number}",
+                "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a...",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "eventSource": "aws:sqs",
+                "awsRegion": "us-east-1",
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def failed(*numbers: int) -> dict[str, Any]:
+    return {"batchItemFailures": [{"itemIdentifier": f"message-{n}"} for n in numbers]}
+
+
+def present(behind: Connection) -> dict[str, str]:
+    rows = behind.execute("select filename, etag from images where missing_since is null")
+    return {str(key): str(etag) for key, etag in rows}
+
+
+def test_messages_that_fail_are_named_and_all_others_are_done(
+    bucket: MotoBucket, queue: MotoQueue, behind: Connection
+) -> None:
+    bucket.put(["a.jpg", "b.jpg", "c.txt"])
+    bucket.delete(["b.jpg"])
+    bodies = queue.take()
+    half = json.loads(bodies[0])
+    half["Records"].append({})
+    event = from_sqs("no json", *bodies, json.dumps(half), '{"Event": "s3:TestEvent"}')
+    assert handler(event, Context()) == failed(0, 5)
+    assert present(behind) == {"a.jpg": bucket.objects()["a.jpg"]}
+    assert handler(from_sqs(*bodies), Context()) == failed()
+    assert present(behind) == {"a.jpg": bucket.objects()["a.jpg"]}
+
+
+def test_s3_sns_and_eventbridge_invoke_it_directly(
+    bucket: MotoBucket, queue: MotoQueue, behind: Connection
+) -> None:
+    bucket.put(["a.jpg", "b.jpg", "c d+e.jpg"])
+    by_s3, other, _ = queue.take()
+    assert handler(json.loads(by_s3), Context()) == {}
+    record = {"EventSource": "aws:sns", "Sns": json.loads(by_sns(other))}
+    assert handler({"Records": [record]}, Context()) == {}
+    event = json.loads(by_eventbridge("c d+e.jpg"))
+    event["detail"]["bucket"]["name"] = bucket.name  # which is of long ago, so it is looked at
+    assert handler(event, Context()) == {}
+    assert present(behind) == bucket.objects()
+
+
+@pytest.mark.parametrize("event", [{}, [], None, {"Records": [{}]}, {"Records": 7}])
+def test_an_event_that_is_not_understood_is_an_error(bucket: MotoBucket, event: Any) -> None:
+    with pytest.raises(NotDone):
+        handler(event, Context())
+
+
+def test_while_the_catalog_is_away_all_of_it_is_to_come_back(
+    bucket: MotoBucket,
+    queue: MotoQueue,
+    behind: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bucket.put(["a.jpg", "b.jpg"])
+    bodies = queue.take()
+    with monkeypatch.context() as away:
+        away.setenv("DATABASE_URL", "postgresql://u:secret-word@127.0.0.1:1/postgres")
+        assert handler(from_sqs(*bodies), Context(seconds=5)) == failed(0, 1)
+        with pytest.raises(NotDone):
+            handler(json.loads(bodies[0]), Context(seconds=5))
+    assert "secret-word" not in caplog.text
+    assert handler(from_sqs(*bodies), Context()) == failed()
+    assert present(behind) == bucket.objects()
+
+
+def test_without_a_catalog_it_says_so(bucket: MotoBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL")
+    with pytest.raises(SettingsError, match="no embedded one"):
+        handler(from_sqs("{}"), Context())
+
+
+def test_connections_live_on_between_invocations(
+    bucket: MotoBucket, queue: MotoQueue, behind: Connection
+) -> None:
+    bucket.put(["a.jpg", "b.jpg"])
+    first, second = queue.take()
+    assert handler(from_sqs(first), Context()) == failed()
+    query = (
+        "select pid from pg_stat_activity where datname = current_database() "
+        "and pid <> pg_backend_pid() order by pid"
+    )
+    ours = behind.execute(query).fetchall()
+    assert ours
+    assert handler(from_sqs(second), Context()) == failed()
+    assert behind.execute(query).fetchall() == ours
