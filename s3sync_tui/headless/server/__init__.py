@@ -1,0 +1,1 @@
+"""``serve``: syncs on request, and what is to be told of them, over HTTP."""
