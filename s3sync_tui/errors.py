@@ -5,6 +5,8 @@ Each error carries the exit code of its kind; the table is in the README.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 
 class S3SyncError(Exception):
     """A fault with a sentence about what is wrong and a hint about what to do.
@@ -13,6 +15,8 @@ class S3SyncError(Exception):
     """
 
     exit_code = 1
+    passes = False
+    """Whether it may pass by itself: then it is worth trying again soon."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -35,6 +39,8 @@ class BucketError(S3SyncError):
 class BucketUnreachable(BucketError):
     """The endpoint does not answer, or answers with nothing usable."""
 
+    passes = True
+
 
 class BucketDenied(BucketError):
     """Credentials are missing, expired, wrong or lack ``s3:ListBucket``."""
@@ -48,6 +54,24 @@ class WrongRegion(BucketError):
     """The bucket lives in another region than the one configured."""
 
 
+class QueueError(S3SyncError):
+    """The queue of the bucket's notifications cannot be used."""
+
+    exit_code = 3
+
+
+class QueueUnreachable(QueueError):
+    """The queue does not answer, or answers with nothing usable."""
+
+
+class QueueDenied(QueueError):
+    """Credentials are missing, expired, wrong or lack a right on the queue."""
+
+
+class QueueMissing(QueueError):
+    """There is no such queue."""
+
+
 class CatalogError(S3SyncError):
     """The database cannot be used."""
 
@@ -56,6 +80,8 @@ class CatalogError(S3SyncError):
 
 class CatalogUnreachable(CatalogError):
     """The database does not answer, or went away and stayed away."""
+
+    passes = True
 
 
 class CatalogDenied(CatalogError):
@@ -73,6 +99,22 @@ class LeaseHeld(S3SyncError):
 
     exit_code = 6
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        run_id: int | None = None,
+        holder: str = "",
+        since: datetime | None = None,
+    ) -> None:
+        """``run_id``, ``holder`` (its host and process) and ``since`` are the other run's,
+        where known."""
+        super().__init__(message, hint=hint)
+        self.run_id = run_id
+        self.holder = holder
+        self.since = since
+
 
 class LeaseLost(S3SyncError):
     """This run's lease expired and another run took over."""
@@ -84,3 +126,9 @@ class PartlyDone(S3SyncError):
     """Some key ranges could not be listed; all others are in the table."""
 
     exit_code = 7
+
+
+class TimedOut(S3SyncError):
+    """The sync did not end within the time that it was given."""
+
+    exit_code = 124  # as timeout(1) has it

@@ -307,6 +307,8 @@ class RunResult:
     error: str = ""
     hint: str = ""
     exit_code: int = 0
+    passes: bool = False
+    """Whether what made it fail may pass by itself."""
     phases: Sequence[PhaseRecord] = ()
     mode_reason: str = ""
     """Why it was full or delta, as half a sentence."""

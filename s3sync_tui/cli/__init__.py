@@ -10,7 +10,9 @@ from s3sync_tui.tui.memory import hold_collections, settle
 __all__ = ["main"]
 
 _CRON = {"--once", "--json", "--quiet", "-q"}
-"""What :func:`~s3sync_tui.cli.once.sync_as_cron_does` understands, 40 ms sooner than typer."""
+_CRON_VALUES = {"--config", "--if-running", "--timeout", "--log-file", "--metrics-file"}
+"""All that :func:`~s3sync_tui.cli.once.sync_as_cron_does` understands, 40 ms sooner than typer:
+flags without a value and, written with =, with one."""
 
 
 def main() -> None:
@@ -39,9 +41,11 @@ def _run() -> None:
         sys.stdout.write(f"s3sync-tui {__version__}\n")
         sys.stdout.flush()
         return
-    switches = set(sys.argv[1:])
+    switches = dict(map(_switch, sys.argv[1:]))
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for them costs 16 ms
-    if "--once" in switches and switches <= _CRON:
+    if "--once" in switches and all(
+        name in (_CRON if value is None else _CRON_VALUES) for name, value in switches.items()
+    ):
         from s3sync_tui.cli.once import sync_as_cron_does
 
         sync_as_cron_does(switches)
@@ -49,3 +53,9 @@ def _run() -> None:
     from s3sync_tui.cli.commands import app
 
     app(prog_name="s3sync-tui")
+
+
+def _switch(argument: str) -> tuple[str, str | None]:
+    """``--name=value`` as its two halves; None where there is no =."""
+    name, equals, value = argument.partition("=")
+    return name, value if equals else None

@@ -11,10 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from s3sync_tui import __version__
+from s3sync_tui.cli import notifications_command, serve_command, timer_command, watch_command
 from s3sync_tui.cli.flags import settings_flags
 from s3sync_tui.cli.insight_commands import register
 from s3sync_tui.cli.logs import LogFormat, LogLevel, set_up_logs
-from s3sync_tui.cli.once import IfRunning, sync_once
+from s3sync_tui.cli.once import IfRunning, OnceOptions, sync_once
+from s3sync_tui.cli.watch_command import LogFile
 from s3sync_tui.connect import no_bucket, open_catalog, postgres_catalog
 from s3sync_tui.demo import IMAGES, PER_HOUR
 from s3sync_tui.errors import SettingsError
@@ -46,6 +48,24 @@ IfRunningOption = Annotated[
     IfRunning,
     typer.Option("--if-running", help="With --once: where another run is under way, exit 6 or 0."),
 ]
+Timeout = Annotated[
+    str | None,
+    typer.Option(
+        "--timeout",
+        help="With --once: stop the sync, cleanly, where it takes longer than this, like 10m; "
+        "exit 124.",
+        show_default=False,
+    ),
+]
+MetricsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics-file",
+        help="With --once: write how it ended to this file, for node_exporter's textfile "
+        "collector.",
+        show_default=False,
+    ),
+]
 Full = Annotated[bool, typer.Option("--full", help="Short for --mode full.")]
 Delta = Annotated[bool, typer.Option("--delta", help="Short for --mode delta.")]
 Quiet = Annotated[
@@ -54,7 +74,7 @@ Quiet = Annotated[
 
 
 @app.callback(invoke_without_command=True)
-@settings_flags()
+@settings_flags(without=("sqs", "listen"))
 def root(
     context: typer.Context,
     config: Config = None,
@@ -65,8 +85,11 @@ def root(
     delta: Delta = False,
     if_running: IfRunningOption = IfRunning.FAIL,
     quiet: Quiet = False,
+    timeout: Timeout = None,
+    metrics_file: MetricsFile = None,
     log_format: LogFormatOption = LogFormat.TEXT,
     log_level: LogLevelOption = LogLevel.WARNING,
+    log_file: LogFile = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
     *,
     flags: dict[str, Any],
@@ -80,11 +103,12 @@ def root(
         return
     if context.invoked_subcommand is not None:
         return
-    set_up_logs(log_format, log_level)
+    set_up_logs(log_format, log_level, log_file)
     flags = _with_mode(flags, full=full, delta=delta)
     settings = _settings(flags, config)
     if once:
-        sync_once(settings, as_json=as_json, dry_run=dry_run, if_running=if_running, quiet=quiet)
+        options = OnceOptions(as_json, dry_run, if_running, quiet, timeout, metrics_file)
+        sync_once(settings, options)
     elif settings.bucket is None:
         set_up(flags, config)
     else:
@@ -165,7 +189,7 @@ def demo(
         typer.echo(f"Filling a demo bucket with {images:,} images…", err=True)
     with demo_settings(images=images, per_hour=per_hour) as settings:
         if once:
-            sync_once(settings, as_json=as_json)
+            sync_once(settings, OnceOptions(as_json))
         else:
             dashboard(settings, sync_at_start=True)
 
@@ -223,3 +247,7 @@ def _settings(flags: dict[str, Any], config: Path | None) -> Settings:
 
 
 register(app)
+watch_command.register(app)
+notifications_command.register(app)
+timer_command.register(app)
+serve_command.register(app)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from typing import Annotated, Any
 
@@ -15,11 +15,14 @@ _REPEATABLE = {"include", "exclude"}
 _SWITCHES = {"mark_gone"}
 
 
-def settings_flags(*only: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the settings' flags (all of them, or ``only`` some); it gets
+def settings_flags(
+    *only: str, without: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the settings' flags (all but ``without`` some, or ``only`` some); it gets
     those that were used as ``flags``, a dict for
     :func:`~s3sync_tui.settings.load_settings`."""
-    offered = [info for info in SETTINGS if info.flag and (not only or info.name in only)]
+    wanted = set(only) or {info.name for info in SETTINGS} - set(without)
+    offered = [info for info in SETTINGS if info.flag and info.name in wanted]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         def with_flags(**values: Any) -> None:

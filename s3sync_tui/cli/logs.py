@@ -1,4 +1,4 @@
-"""Logs on stderr: text for people, JSON lines for collectors."""
+"""Logs on stderr, and in a file where one is named: text for people, JSON lines for collectors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TextIO
+
+AUTO = "auto"
+"""In place of a log file's name: the one in the user's log directory."""
+
+_OURS = "s3sync_tui"
 
 
 class LogFormat(StrEnum):
@@ -26,19 +31,36 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-def set_up_logs(log_format: LogFormat, level: LogLevel) -> None:
-    """Send the logs of this process to stderr."""
-    handler = _ToStderr()
-    handler.setFormatter(_Json() if log_format is LogFormat.JSON else _Text())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+def set_up_logs(log_format: LogFormat, level: LogLevel, file: str | None = None) -> None:
+    """Send the logs of this process to stderr; and to ``file``, which keeps what is info or
+    worse, whatever the ``level`` of stderr. Of libraries, debug alone says more than warnings.
+
+    Raises :class:`~s3sync_tui.errors.SettingsError` where ``file`` cannot be written.
+    """
+    formatter = _Json() if log_format is LogFormat.JSON else _Text()
+    least = getattr(logging, level.upper())
+    handlers: list[logging.Handler] = [_ToStderr()]
+    handlers[0].setLevel(least)
+    if file:
+        from s3sync_tui.cli.log_file import to_file  # which few want
+
+        least = min(least, logging.INFO)
+        handlers.append(to_file(file))
+        handlers[1].setLevel(least)
+    for handler in handlers:
+        handler.setFormatter(formatter)
+    others = least if level is LogLevel.DEBUG else max(least, logging.WARNING)
+    logging.basicConfig(level=others, handlers=handlers, force=True)
+    logging.getLogger(_OURS).setLevel(least)
 
 
 class _ToStderr(logging.StreamHandler[TextIO]):
     """Writes to what stderr is at the moment: live bars put themselves in its place."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stderr
-        super().emit(record)
+        if not getattr(record, "is_said", False):  # in other words
+            self.stream = sys.stderr
+            super().emit(record)
 
 
 class _Text(logging.Formatter):
@@ -54,6 +76,8 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if isinstance(fields := getattr(record, "fields", None), dict):
+            document |= fields
         if record.exc_info:
             document["traceback"] = self.formatException(record.exc_info)
         return json.dumps(document)

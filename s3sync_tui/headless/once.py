@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from s3sync_tui.headless.progress import LiveProgress
 
 
+log = logging.getLogger(__name__)
+
+
 async def run_once(
     source: Source,
     catalog: Catalog,
@@ -28,9 +33,10 @@ async def run_once(
     opener: Opener,
     as_json_object: bool,
     quiet: bool,
+    ended: Callable[[RunResult], None] = lambda _: None,
 ) -> RunResult:
     """Sync; the result goes to stdout, and how it goes to stderr. ``opener`` opens both
-    ends in further processes.
+    ends in further processes; ``ended`` gets the result, also of a run that was cancelled.
 
     Raises what :func:`~s3sync_tui.engine.sync.sync` raises.
     """
@@ -52,9 +58,18 @@ async def run_once(
                 case RunFinished():
                     if progress is not None:
                         progress.stop()
+                    if log.isEnabledFor(logging.INFO):
+                        _log(event.result)
+                    ended(event.result)
                     _finish(event.result, as_json_object=as_json_object, quiet=quiet)
 
         return await sync(source, catalog, options, sink, opener=opener)
+
+
+def _log(result: RunResult) -> None:
+    from s3sync_tui.headless.lines import log_run  # which cron mostly does without
+
+    log_run(log, result, is_said=True)
 
 
 def _live_progress() -> LiveProgress:

@@ -205,11 +205,36 @@ class Settings(BaseModel, frozen=True, strict=True, extra="forbid", hide_input_i
         Annotated[int, BeforeValidator(rules.check_interval)] | None,
         Field(
             description="How often a sync is due: 5m, 1h, or a number of seconds. The dashboard's "
-            "watch keeps to it, and health complains where runs do not."
+            "watch and the worker keep to it, and health complains where runs do not."
         ),
         _Sources(
             "S3SYNC_EVERY", read=rules.read_interval, default="watch: 5m; health: as they came"
         ),
+    ] = None
+    sqs: Annotated[
+        Annotated[str, AfterValidator(rules.check_queue_url)] | None,
+        Field(
+            description="URL of the SQS queue to which the bucket's notifications go, for watch "
+            "and serve."
+        ),
+        _Sources("S3SYNC_SQS_URL"),
+    ] = None
+    listen: Annotated[
+        str,
+        AfterValidator(rules.check_listen),
+        Field(
+            description="Where serve listens: host:port. Beyond this machine it does so only "
+            "with a token."
+        ),
+        _Sources("S3SYNC_LISTEN"),
+    ] = "127.0.0.1:8080"
+    token: Annotated[
+        SecretStr | None,
+        Field(
+            description="What clients of serve must send, as Authorization: Bearer …: at least 16 "
+            "letters, digits and signs."
+        ),
+        _Sources("S3SYNC_HTTP_TOKEN", "CRON_SECRET", has_flag=False),
     ] = None
     database_quota: Annotated[
         Annotated[int, BeforeValidator(rules.check_size)] | None,

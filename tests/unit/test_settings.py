@@ -175,6 +175,9 @@ def test_every_setting_can_be_given_at_every_level(directory: Path) -> None:
         "full_every": ("12h", 43_200, '"12h"'),
         "every": ("5m", 300, '"5m"'),
         "database_quota": ("8 GB", 8_000_000_000, '"8 GB"'),
+        "sqs": ("https://sqs.eu-central-1.amazonaws.com/123456789012/images",),
+        "listen": ("[::1]:8081",),
+        "token": ("t" * 16, SecretStr("t" * 16)),
         "database_url": (DATABASE, SecretStr(DATABASE)),
     }
     assert set(texts) == set(Settings.model_fields)
@@ -636,6 +639,7 @@ def test_names_of_tables(directory: Path, name: str) -> None:
             "sync_leases",
             "sync_batches",
             "sync_lanes",
+            "sync_changes",
             "sync_schema",
             "x_archive",
             "x_counts",
@@ -853,6 +857,7 @@ def test_every_setting_says_what_it_is_and_where_it_can_be_given() -> None:
     assert {setting.name for setting in SETTINGS if setting.is_secret} == {
         "database_url",
         "supabase_key",
+        "token",
     }
     names = [it for s in SETTINGS for it in (s.flag, s.file_key, *s.variables) if it]
     assert len(names) == len(set(names))
