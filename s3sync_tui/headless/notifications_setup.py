@@ -82,8 +82,8 @@ def look(settings: Settings, queue: str | None) -> Place:
     if settings.endpoint and "AWS_ENDPOINT_URL_SQS" not in os.environ:
         raise SettingsError(
             f"The bucket is at {settings.endpoint}, which is not AWS.",
-            hint="Where SQS is to be had there, too (LocalStack), set AWS_ENDPOINT_URL_SQS. Else set "
-            "notifications up by the store's own tools, and give the queue's URL with --sqs.",
+            hint="Where SQS is to be had there, too (LocalStack), set AWS_ENDPOINT_URL_SQS. Else "
+            "set notifications up by the store's tools, and give the queue's URL with --sqs.",
         )
     access: dict[str, Any] = {"profile": settings.profile, "ca_bundle": settings.ca_bundle}
     with _bucket_faults(bucket):
