@@ -11,6 +11,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -410,8 +412,10 @@ async def test_postgrest_may_restart_meanwhile(
     assert stats.added == len(stored(behind)) == (await catalog.summary()).images == 20_000
 
 
-async def test_postgres_may_restart_meanwhile(tmp_path_factory: pytest.TempPathFactory) -> None:
-    embedded = EmbeddedPostgres(tmp_path_factory.mktemp("restarted"))
+async def test_postgres_may_restart_meanwhile() -> None:
+    # Not in pytest's own directory: see conftest.py.
+    directory = TemporaryDirectory(prefix="s3sync-restarted-")
+    embedded = EmbeddedPostgres(Path(directory.name))
     conninfo = await asyncio.to_thread(embedded.start)
 
     async def restart() -> None:
@@ -433,6 +437,7 @@ async def test_postgres_may_restart_meanwhile(tmp_path_factory: pytest.TempPathF
                 assert stored(behind).keys == some(20_000).keys
     finally:
         await asyncio.to_thread(embedded.stop)
+        directory.cleanup()
 
 
 # Statements that take too long
