@@ -1032,21 +1032,24 @@ as $$
 declare
   v_overtaken text[];
   v_known text[];
+  v_now timestamptz;
 begin
   perform s3sync_hold_lease(p_run_id);
   loop
+    v_now := clock_timestamp();
     -- What has changed since the run began is none of its business.
     v_overtaken := array(select c.filename from sync_changes c where c.table_name = 'images'
       and c.filename > p_after collate "C" and c.filename <= p_up_to collate "C" and c.applied_at + '0' > p_started_at);
     v_known := p_present || v_overtaken;
     begin
-      update images i set missing_since = clock_timestamp()
+      update images i set missing_since = v_now
         where i.filename > p_after collate "C" and i.filename <= p_up_to collate "C"
           and i.missing_since is null and (i.created_at is null or i.created_at < p_started_at)
           and not exists (select from unnest(v_known) p(filename) where p.filename = i.filename);
       -- Also what has while we waited for its row: do it again without that.
-      exit when cardinality(v_overtaken) = (select count(*) from sync_changes c where c.table_name = 'images'
-        and c.filename > p_after collate "C" and c.filename <= p_up_to collate "C" and c.applied_at + '0' > p_started_at);
+      exit when not exists (select from sync_changes c where c.table_name = 'images'
+        and c.filename > p_after collate "C" and c.filename <= p_up_to collate "C" and c.applied_at + '0' > p_started_at
+        and v_now = (select i.missing_since from images i where i.filename = c.filename));
       raise exception using errcode = 'S3S04', message = 'overtaken by changes';
     exception when sqlstate 'S3S04' then null;
     end;

@@ -4,7 +4,8 @@ nobody can tell which that is, what is in the bucket."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,9 +13,30 @@ from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.changes import Applied, ChangeKind, ObjectChange
 from s3sync_tui.errors import BucketError
 from s3sync_tui.source.looking import Looker
+from s3sync_tui.source.notifications import shown
+
+log = logging.getLogger(__name__)
 
 ROUNDS = 4
 """How often a key is looked at again because something else was applied meanwhile."""
+
+
+Applying = Callable[[Sequence[ObjectChange], datetime], Awaitable[Applied]]
+"""Applies what a look has said, of keys found doubtful at that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of looking: all is applied but this."""
+
+    asked: int
+    """HEAD requests."""
+    left: set[str]
+    """Keys for which others applied something during each look."""
+    failed: dict[str, BucketError]
+    """Where the bucket would not say."""
+    after: datetime
+    """When that was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +96,39 @@ async def look_at(
     return seen, failed
 
 
-async def settle(catalog: Catalog, looker: Looker, collapsed: Collapsed) -> set[str]:
-    """Apply all of it, looking where there are doubts; returns the keys that stay doubtful.
+async def look_into(
+    looker: Looker, apply: Applying, keys: Collection[str], after: datetime
+) -> Looked:
+    """Apply what the bucket holds under ``keys``, which were found doubtful at ``after``: once
+    more where something else was applied meanwhile, but not for ever."""
+    left = set(keys)
+    asked = 0
+    failed: dict[str, BucketError] = {}
+    for _ in range(ROUNDS):
+        if not left:
+            break
+        asked += len(left)
+        seen, errors = await look_at(looker, left)
+        failed |= errors
+        applied = await apply(seen, after)
+        after = applied.at
+        left = doubtful(seen, applied)
+    return Looked(asked, left, failed, after)
 
-    Raises :class:`~s3sync_tui.errors.CatalogError` and
-    :class:`~s3sync_tui.errors.BucketError`; to repeat it all is harmless.
+
+async def settle(catalog: Catalog, looker: Looker, collapsed: Collapsed) -> set[str]:
+    """Apply all of it, looking where there are doubts; returns the keys of which that could
+    not be done.
+
+    Raises :class:`~s3sync_tui.errors.CatalogError`; to repeat it all is harmless.
     """
+
+    async def apply(changes: Sequence[ObjectChange], after: datetime) -> Applied:
+        return await catalog.apply_changes(changes, looked_after=after)
+
     applied = await catalog.apply_changes(collapsed.changes)
     open_questions = collapsed.looks | doubtful(collapsed.changes, applied)
-    for _ in range(ROUNDS):
-        if not open_questions:
-            break
-        seen, failed = await look_at(looker, open_questions)
-        for error in failed.values():
-            raise error
-        applied = await catalog.apply_changes(seen, looked_after=applied.at)
-        open_questions = doubtful(seen, applied)
-    return open_questions
+    looked = await look_into(looker, apply, open_questions, applied.at)
+    for key, error in looked.failed.items():
+        log.warning("Nothing is told of %s: %s %s", shown(key), error, error.hint)
+    return looked.left | looked.failed.keys()

@@ -16,11 +16,11 @@ from datetime import datetime
 from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.changes import Applied, ObjectChange
 from s3sync_tui.engine.backoff import Backoff
-from s3sync_tui.engine.changes import ROUNDS, collapse, doubtful, look_at
+from s3sync_tui.engine.changes import collapse, doubtful, look_into
 from s3sync_tui.engine.gathering import gather
 from s3sync_tui.engine.held import Held
 from s3sync_tui.engine.received import Received, ReceivedSink
-from s3sync_tui.errors import QueueUnreachable, S3SyncError
+from s3sync_tui.errors import BucketError, BucketUnreachable, QueueUnreachable, S3SyncError
 from s3sync_tui.source.looking import Looker
 from s3sync_tui.source.messages import MOST_AT_ONCE, Message, Queue
 from s3sync_tui.source.notifications import Notice, NotUnderstood, Ours, read_notification, shown
@@ -36,7 +36,7 @@ MOST_DELETED = 10 * MOST_AT_ONCE
 DELETE_AFTER_SECONDS = 1.0
 """Deletions wait so long for company: a request deletes up to ten."""
 CLOSE_SECONDS = 10
-_RELEASE_SECONDS = 5
+_STOP_SECONDS = 1
 _LONG_POLL_SECONDS = 20
 _SHORT_POLL_SECONDS = 1
 
@@ -60,6 +60,10 @@ class _Doubts:
 
     after: datetime
     waiting: dict[str, list[_Delivery]]
+
+
+class _Ended(Exception):
+    """Nothing is waited for any more."""
 
 
 class Receiver:
@@ -116,21 +120,22 @@ class Receiver:
             closing = asyncio.create_task(self._close(receiving, applying, settling))
             await asyncio.wait({closing})
         for task in tasks:
-            if not task.cancelled() and (error := task.exception()) is not None:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
     async def _close(self, receiving: _Tasks, applying: _Tasks, settling: _Tasks) -> None:
+        ends_at = asyncio.get_running_loop().time() + CLOSE_SECONDS
         self._ends.set()
         await _stop(receiving)
         self._arrived.put_nowait(None)
         self._doubts.put_nowait(None)
-        await asyncio.wait(applying, timeout=CLOSE_SECONDS)
+        await asyncio.wait(applying, timeout=CLOSE_SECONDS / 2)
         await _stop(applying)
         self._done.put_nowait(None)
-        await asyncio.wait(settling[:1], timeout=_RELEASE_SECONDS)
+        await asyncio.wait(settling[:1], timeout=CLOSE_SECONDS / 5)
         await _stop(settling)
         try:
-            async with asyncio.timeout(_RELEASE_SECONDS):
+            async with asyncio.timeout_at(ends_at):
                 await self._held.release()
         except (S3SyncError, TimeoutError):
             log.warning("Messages that were waiting here come back to the queue in a minute.")
@@ -162,15 +167,18 @@ class Receiver:
     async def _read(self, received: Message) -> None:
         self._count(messages=1)
         message = replace(received, body="")  # what waits here should be small
-        self._held.add([message])
         try:
             notice = read_notification(received.body, self._ours)
         except NotUnderstood as reason:
+            self._held.add([message])
             await self._put_off(message, str(reason))
             return
+        told = len(notice.changes) + len(notice.looks)
+        rest = len(notice.rejected) + len(notice.faults)
+        self._held.add([message], size=max(1, told + rest))
         keys = {*notice.looks, *(change.key for change in notice.changes)}
         self._count(
-            changes=len(notice.changes) + len(notice.looks),
+            changes=told,
             ignored_objects=notice.ignored_objects,
             ignored_buckets=notice.ignored_buckets,
             rejected=len(notice.rejected),
@@ -206,7 +214,8 @@ class Receiver:
         while batch := await gather(self._arrived, BATCH, GATHER_SECONDS, _number_of_keys):
             if self._ends.is_set():
                 return
-            await self._apply(batch)
+            with suppress(_Ended):
+                await self._apply(batch)
 
     async def _apply(self, batch: Sequence[_Delivery]) -> None:
         notices = [delivery.notice for delivery in batch]
@@ -216,8 +225,6 @@ class Receiver:
         )
         changes = collapsed.changes
         applied = await self._commit(changes, None)
-        if applied is None:
-            return
         open_keys = collapsed.looks | doubtful(changes, applied)
         waiting: dict[str, list[_Delivery]] = {}
         for delivery in batch:
@@ -233,6 +240,7 @@ class Receiver:
             self._received = replace(self._received, lag_seconds=max(0.0, lag.total_seconds()))
 
     async def _look_at_all(self) -> None:
+        backoff = Backoff()
         while doubts := await gather(self._doubts, BATCH, 0, _number_of_questions):
             if self._ends.is_set():
                 return
@@ -240,32 +248,41 @@ class Receiver:
             for each in doubts:
                 for key, deliveries in each.waiting.items():
                     waiting.setdefault(key, []).extend(deliveries)
-            await self._look(_Doubts(max(each.after for each in doubts), waiting))
+            with suppress(_Ended):
+                failed = await self._look(_Doubts(max(each.after for each in doubts), waiting))
+                if failed is not None:
+                    await self._wait_for("bucket", failed, backoff)
+                else:
+                    backoff.succeeded()
 
-    async def _look(self, doubts: _Doubts) -> None:
-        backoff = Backoff()
-        rounds = 0
-        while doubts.waiting and rounds < ROUNDS and not self._ends.is_set():
-            seen, failed = await look_at(self._looker, list(doubts.waiting))
-            self._count(looked=len(doubts.waiting))
-            applied = await self._commit(seen, doubts.after)
-            if applied is None:
-                return
-            doubts.after = applied.at
-            again = doubtful(seen, applied)
-            for key in {change.key for change in seen} - again:
-                for delivery in doubts.waiting.pop(key):
-                    await self._settle(delivery, key)
-            rounds += bool(again)
-            if failed:
-                await self._wait_for("bucket", next(iter(failed.values())), backoff)
-        if not self._ends.is_set():  # somebody is faster, again and again: let them come back
-            self._held.drop(each.message for those in doubts.waiting.values() for each in those)
+    async def _look(self, doubts: _Doubts) -> BucketError | None:
+        """Settle what the bucket tells; returns why some keys are to be asked for again."""
+        waiting = doubts.waiting
+        looked = await look_into(self._looker, self._commit, waiting, doubts.after)
+        self._count(looked=looked.asked)
+        for key in waiting.keys() - looked.left - looked.failed.keys():
+            for delivery in waiting.pop(key):
+                await self._settle(delivery, key)
+        # Where other keys were answered it is not the bucket that is to be waited for.
+        has_answered = looked.asked > len(looked.failed)
+        away: dict[str, list[_Delivery]] = {}
+        for key, error in looked.failed.items():
+            if isinstance(error, BucketUnreachable) or not has_answered:
+                away[key] = waiting.pop(key)
+            else:
+                log.warning("Nothing is told of %s: %s %s", shown(key), error, error.hint)
+        # And where somebody is faster, again and again: let them come back.
+        self._held.drop(each.message for those in waiting.values() for each in those)
+        if not away:
+            return None
+        self._doubts.put_nowait(_Doubts(looked.after, away))
+        return looked.failed[next(iter(away))]
 
-    async def _commit(
-        self, changes: Sequence[ObjectChange], after: datetime | None
-    ) -> Applied | None:
-        """Apply ``changes``, however long the catalog is away; None where the end comes first."""
+    async def _commit(self, changes: Sequence[ObjectChange], after: datetime | None) -> Applied:
+        """Apply ``changes``, however long the catalog is away.
+
+        Raises :class:`_Ended` where the end comes first.
+        """
         backoff = Backoff()
         while True:
             try:
@@ -275,7 +292,7 @@ class Receiver:
                 self._catalog_answers.clear()
                 await self._wait_for("catalog", error, backoff)
                 if self._ends.is_set():
-                    return None
+                    raise _Ended from error
                 continue
             self._catalog_answers.set()
             self._count(
@@ -347,4 +364,4 @@ def _number_of_questions(doubts: _Doubts) -> int:
 async def _stop(tasks: _Tasks) -> None:
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)
+    await asyncio.wait(tasks, timeout=_STOP_SECONDS)  # a database that hangs is not waited for

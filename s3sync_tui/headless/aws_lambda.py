@@ -150,10 +150,12 @@ async def _take_event(parts: _Parts, event: object) -> list[str]:
 async def _settle(parts: _Parts, notices: Sequence[Notice]) -> set[str]:
     """Apply them; returns the keys of which nobody could tell what is newest."""
     for notice in notices:
-        for key in notice.rejected:
-            log.warning("A key cannot be stored by Postgres: %s", key)
-        for fault in notice.faults:
-            log.warning("A record is not understood: %s", fault)
+        for what, which in (
+            ("keys cannot be stored by Postgres", notice.rejected),
+            ("records are not understood", notice.faults),
+        ):
+            if which:
+                log.warning("%d %s, for example %s", len(which), what, which[0])
     collapsed = collapse(
         (change for notice in notices for change in notice.changes),
         (key for notice in notices for key in notice.looks),

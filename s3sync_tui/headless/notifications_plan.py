@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote_plus, unquote_plus
 
 from s3sync_tui.errors import SettingsError
 from s3sync_tui.source.notifications import shown
@@ -141,9 +142,9 @@ def entries(configuration: Document) -> Iterator[tuple[str, Document]]:
 
 
 def filters(entry: Document) -> tuple[str, str]:
-    """The prefix and the suffix of an entry."""
+    """The prefix and the suffix of an entry, decoded."""
     rules = entry.get("Filter", {}).get("Key", {}).get("FilterRules", [])
-    found = {str(rule.get("Name", "")).lower(): str(rule.get("Value", "")) for rule in rules}
+    found = {str(r.get("Name", "")).lower(): unquote_plus(str(r.get("Value", ""))) for r in rules}
     return found.get("prefix", ""), found.get("suffix", "")
 
 
@@ -155,7 +156,8 @@ def _configuration(present: Document, wanted: Wanted) -> tuple[Document | None, 
         "Events": EVENTS,
     }
     if wanted.prefix:
-        rule = {"Name": "prefix", "Value": wanted.prefix}
+        # S3 wants spaces as +, and all other special characters as %XX.
+        rule = {"Name": "prefix", "Value": quote_plus(wanted.prefix, safe="/")}
         ours["Filter"] = {"Key": {"FilterRules": [rule]}}
     others = [pair for pair in entries(present) if pair[1].get("Id") != ours["Id"]]
     for destination, entry in others:

@@ -91,7 +91,6 @@ def look(settings: Settings, queue: str | None) -> Place:
         s3 = aws_client("s3", region=region, endpoint=settings.endpoint, **access)
         caller = aws_client("sts", region=region, **access).get_caller_identity()
         sqs = aws_client("sqs", region=region, **access)
-        answer = s3.get_bucket_notification_configuration(Bucket=bucket)
     wanted = Wanted(
         bucket,
         settings.prefix,
@@ -100,18 +99,7 @@ def look(settings: Settings, queue: str | None) -> Place:
         caller["Account"],
         name,
     )
-    configuration = {k: v for k, v in answer.items() if k != "ResponseMetadata"}
-    url, dead_url = _url(sqs, wanted.queue), _url(sqs, wanted.dead)
-    dead = _attributes(sqs, dead_url, wanted.dead)
-    count = dead.get("ApproximateNumberOfMessages")
-    found = Found(
-        configuration,
-        url,
-        _attributes(sqs, url, wanted.queue),
-        dead_url,
-        None if count is None else int(count),
-    )
-    return Place(s3, sqs, wanted, found)
+    return Place(s3, sqs, wanted, _found(s3, sqs, wanted))
 
 
 def describe(place: Place) -> Iterator[str]:
@@ -152,6 +140,12 @@ def carry_out(place: Place, todo: Plan, say: Callable[[str], None]) -> str:
     Raises :class:`~s3sync_tui.errors.S3SyncError`.
     """
     wanted, sqs = place.wanted, place.sqs
+    # Somebody may have thought for long about the plan, and the configuration is put as a whole.
+    if plan(_found(place.s3, sqs, wanted), wanted) != todo:
+        raise SettingsError(
+            "Somebody else has changed the bucket's notifications or the queue meanwhile.",
+            hint="Look at the plan once more. Nothing was changed.",
+        )
     url = place.found.queue_url
     with _queue_faults(wanted.queue):
         if todo.creates_dead:
@@ -171,6 +165,22 @@ def carry_out(place: Place, todo: Plan, say: Callable[[str], None]) -> str:
             _configure(place, todo.configuration)
         say(f"bucket {wanted.bucket} sends to {wanted.queue}")
     return url
+
+
+def _found(s3: Any, sqs: Any, wanted: Wanted) -> Found:
+    with _bucket_faults(wanted.bucket):
+        answer = s3.get_bucket_notification_configuration(Bucket=wanted.bucket)
+    configuration = {k: v for k, v in answer.items() if k != "ResponseMetadata"}
+    url, dead_url = _url(sqs, wanted.queue), _url(sqs, wanted.dead)
+    dead = _attributes(sqs, dead_url, wanted.dead)
+    count = dead.get("ApproximateNumberOfMessages")
+    return Found(
+        configuration,
+        url,
+        _attributes(sqs, url, wanted.queue),
+        dead_url,
+        None if count is None else int(count),
+    )
 
 
 def _configure(place: Place, configuration: Document) -> None:

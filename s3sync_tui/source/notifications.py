@@ -18,9 +18,9 @@ from s3sync_tui.changes import ChangeKind, ObjectChange
 from s3sync_tui.source.listing import is_storable
 from s3sync_tui.source.selection import Selection
 
-_DEEPEST = 4  # EventBridge through SNS through Lambda
+_DEEPEST = 5  # S3 through SNS through Lambda, each a level or two
 _LONGEST_KEY_BYTES = 1024
-_LARGEST_BYTES = 2**63 - 1
+_LARGEST_BYTES = 2**50  # S3's limit is 50 TB; the sum of an hour must stay below 2**63
 _LONGEST_SHOWN = 80
 _SEQUENCER = re.compile(r"[0-9A-Fa-f]{1,64}")
 _ETAG = re.compile(r"[!-~]{1,128}")
@@ -129,7 +129,7 @@ class _Reader:
         elif isinstance(document.get("s3"), dict):
             self._read_record(document)
         elif isinstance(document.get("Sns"), dict):  # a record of Lambda's
-            self._read(document["Sns"], depth)
+            self._read(document["Sns"], depth - 1)
         elif isinstance(document.get("Message"), str):
             self._read_sns(document, depth)
         elif "detail-type" in document:

@@ -128,6 +128,23 @@ def test_on_a_terminal_it_asks(synced: Command, aws: Aws, answer: str, is_done: 
     assert bool(aws.queues) is is_done
 
 
+def test_what_others_set_up_while_it_asks_stays(synced: Command, aws: Aws) -> None:
+    environ = {"HOME": str(synced.directory), **synced.environ}
+    environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    aws.queue("meanwhile")
+    entry = {"QueueArn": arn("meanwhile"), "Events": ["s3:ObjectRestore:*"]}
+    asking = [*COMMAND, "notifications", "--setup"]
+    with terminal(asking, size=(100, 30), environ=environ) as shown:
+        shown.until("Do this?")
+        aws.configure({"QueueConfigurations": [entry]})
+        shown.press("y", "Enter")
+        shown.until("Nothing was changed.")
+    assert aws.queues == []
+    assert [each["QueueArn"] for each in aws.configuration["QueueConfigurations"]] == [
+        arn("meanwhile")
+    ]
+
+
 def test_what_others_have_set_up_stays(synced: Command, aws: Aws, bucket: MotoBucket) -> None:
     name = f"s3sync-{bucket.name}"
     theirs: dict[str, Any] = {"Sid": "Theirs", "Effect": "Deny", "Principal": "*"}

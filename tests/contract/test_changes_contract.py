@@ -373,6 +373,26 @@ async def test_a_mark_that_waits_for_a_change_is_not_set(
     assert marked(database) == ["b"]
 
 
+async def test_changes_of_other_objects_do_not_make_a_mark_begin_anew(
+    transport: Transport, database: Connection
+) -> None:
+    catalog, other = await transport.make(), await transport.make()
+    ticket = await fill(catalog, rows(["a", "b", "c"]))
+    with database.transaction():
+        database.execute("select from images where filename = 'b' for update")
+        marking = asyncio.create_task(
+            catalog.mark_gone(
+                page(rows(["c"])), run_id=number(ticket), started_at=ticket.started_at
+            )
+        )
+        await until_waiting(database, 1)
+        await other.apply_changes([created("aa", "01")])
+        [[applied_at]] = database.execute("select clock_timestamp()").fetchall()
+    assert await marking == 2
+    before = "select missing_since < %s from images where filename = 'a'"
+    assert database.execute(before, [applied_at]).fetchall() == [(True,)]
+
+
 @TELLING
 async def test_the_same_changes_at_once_are_applied_once(
     transport: Transport, caplog: pytest.LogCaptureFixture

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from s3sync_tui.errors import SettingsError
+from s3sync_tui.errors import BucketDenied, SettingsError
 from s3sync_tui.headless import aws_lambda
 from s3sync_tui.headless.aws_lambda import NotDone, handler
+from s3sync_tui.source.looking import Seen
+from s3sync_tui.source.s3 import S3Source
 from tests.support.bucket import MotoBucket, MotoServer
 from tests.support.database import Connection
 from tests.support.queue import MotoQueue
@@ -100,6 +102,33 @@ def test_messages_that_fail_are_named_and_all_others_are_done(
     assert present(behind) == {"a.jpg": bucket.objects()["a.jpg"]}
     assert handler(from_sqs(*bodies), Context()) == failed()
     assert present(behind) == {"a.jpg": bucket.objects()["a.jpg"]}
+
+
+def test_a_key_that_the_bucket_says_nothing_of_costs_only_its_own_message(
+    bucket: MotoBucket, behind: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put(["a.jpg", "b.jpg"])
+    look = S3Source.look
+
+    async def look_but_not_at_b(source: S3Source, key: str) -> Seen | None:
+        if key == "b.jpg":
+            raise BucketDenied("Not this one.", hint="Ask for it.")
+        return await look(source, key)
+
+    monkeypatch.setattr(S3Source, "look", look_but_not_at_b)
+    bodies = [by_eventbridge(key) for key in ("b.jpg", "a.jpg")]  # of long ago: looked at
+    bodies = [body.replace('"camera-images"', f'"{bucket.name}"') for body in bodies]
+    assert handler(from_sqs(*bodies), Context()) == failed(0)
+    assert present(behind) == {"a.jpg": bucket.objects()["a.jpg"]}
+
+
+def test_a_message_full_of_nonsense_costs_a_line_of_the_log_each(
+    bucket: MotoBucket, caplog: pytest.LogCaptureFixture
+) -> None:
+    bucket.put(["a.jpg"])
+    records = [*({} for _ in range(100)), {"Event": "s3:TestEvent"}]
+    assert handler(from_sqs(json.dumps({"Records": records})), Context()) == failed(0)
+    assert caplog.text.count("not understood") == 1
 
 
 def test_s3_sns_and_eventbridge_invoke_it_directly(

@@ -16,6 +16,7 @@ from s3sync_tui.connect import open_receiver
 from s3sync_tui.engine.received import Received
 from s3sync_tui.engine.receiver import Receiver
 from s3sync_tui.errors import (
+    BucketDenied,
     BucketUnreachable,
     CatalogUnreachable,
     QueueMissing,
@@ -75,11 +76,15 @@ class BucketOfTests(S3Source):
     """A bucket that may be away, and be changed by others."""
 
     is_away = False
+    refuses = ""
+    """A key of which it says nothing."""
     after_look: Callable[[str], None] | None = None
 
     async def look(self, key: str) -> Seen | None:
         if self.is_away:
             raise BucketUnreachable("It does not answer.", hint="Wait.")
+        if key == self.refuses:
+            raise BucketDenied("Not this one.", hint="Ask for it.")
         seen = await super().look(key)
         if self.after_look is not None:
             self.after_look(key)
@@ -278,6 +283,25 @@ async def test_while_the_bucket_is_away_only_what_must_be_looked_at_waits(
         told.source.is_away = False
         await until(lambda: not queue.bodies)
         assert present(behind) == in_bucket(bucket)
+
+
+async def test_a_key_that_the_bucket_says_nothing_of_keeps_up_no_other(
+    queue: MotoQueue, bucket: MotoBucket, catalog_database: str, behind: Connection
+) -> None:
+    queue.notified_of(bucket, sequenced=False)
+    async with receiving(queue, bucket, catalog_database, visibility_seconds=1) as told:
+        told.source.refuses = "b.jpg"
+        bucket.put(["b.jpg"])
+        await until(lambda: told.receiver.received.looked)
+        others: list[str] = []
+        while not queue.dead:
+            others.append(f"{len(others)}.jpg")
+            bucket.put(others[-1:])
+            await until(lambda: others[-1] in present(behind))
+            await asyncio.sleep(0.2)
+        await until(lambda: not queue.bodies)
+    assert len(queue.dead) == 1
+    assert "b.jpg" not in present(behind)
 
 
 async def test_an_end_gives_back_what_is_not_applied_at_once(

@@ -19,6 +19,7 @@ class Hiding(Queue):
 
     def __init__(self) -> None:
         self.asked: list[tuple[list[str], int]] = []
+        self.refuses: list[Message] = []
 
     async def open(self) -> None: ...
 
@@ -32,7 +33,7 @@ class Hiding(Queue):
 
     async def hide(self, messages: Sequence[Message], seconds: int) -> list[Message]:
         self.asked.append(([message.id for message in messages], seconds))
-        return []
+        return [message for message in messages if message in self.refuses]
 
 
 class Clock:
@@ -81,6 +82,18 @@ async def test_what_waits_is_hidden_anew_well_before_it_would_show(
     assert queue.asked[1:] == [(["m3"], 60)]
 
 
+async def test_what_could_not_be_hidden_is_tried_again_before_it_shows(
+    held: Held, queue: Hiding, clock: Clock
+) -> None:
+    held.add([message(1), message(2)])
+    queue.refuses = [message(2)]
+    clock.now += 30
+    await held.extend()
+    clock.now += 10
+    await held.extend()
+    assert queue.asked[1:] == [(["m2"], 60)]
+
+
 async def test_nothing_is_held_longer_than_sqs_hides_it(
     held: Held, queue: Hiding, clock: Clock
 ) -> None:
@@ -102,6 +115,10 @@ async def test_there_is_room_until_there_is_none(held: Held) -> None:
     assert not held.has_room.is_set()
     held.drop([message(1)])
     assert held.has_room.is_set()
+    held.add([message(4)], size=2)
+    assert not held.has_room.is_set()
+    held.drop([message(4), message(4)])
+    assert held.has_room.is_set()
 
 
 async def test_what_nobody_understands_comes_back_ever_later_where_nothing_puts_it_aside(
@@ -109,10 +126,19 @@ async def test_what_nobody_understands_comes_back_ever_later_where_nothing_puts_
 ) -> None:
     for count in (1, 2, 3, 10, 11, 1000):
         await held.put_off(message(count, receive_count=count))
-    assert [seconds for _, seconds in queue.asked] == [60, 120, 240, 30_720, 43_200, 43_200]
+    assert [seconds for _, seconds in queue.asked] == [60, 120, 240, 30_720, 41_400, 41_400]
     queue.has_dead_letters = True
     await held.put_off(message(1))
     assert len(queue.asked) == 6
+
+
+async def test_what_is_put_off_after_long_is_hidden_no_longer_than_sqs_can(
+    held: Held, queue: Hiding, clock: Clock
+) -> None:
+    held.add([message(1, receive_count=1000)])
+    clock.now += 11 * 3600
+    await held.put_off(message(1, receive_count=1000))
+    assert queue.asked == [(["m1"], 1800)]
 
 
 async def test_all_of_it_goes_back_at_once(held: Held, queue: Hiding) -> None:

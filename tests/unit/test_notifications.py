@@ -13,7 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3sync_tui.changes import ChangeKind, ObjectChange
-from s3sync_tui.source.notifications import Notice, NotUnderstood, Ours, read_notification
+from s3sync_tui.source.notifications import (
+    Notice,
+    NotUnderstood,
+    Ours,
+    read_document,
+    read_notification,
+)
 from s3sync_tui.source.selection import Selection
 
 OURS = Ours("camera-images", "cam-", Selection(["*.jpg"]))
@@ -167,6 +173,7 @@ def test_a_removal_is_told() -> None:
         by_s3(record(eTag="a\0b")),
         by_s3(record(size=None)),
         by_s3(record(size=2**63)),
+        by_s3(record(size=2**63 - 1)),
         by_s3(record(size=-1)),
     ],
 )
@@ -336,6 +343,14 @@ def test_no_text_is_more_than_not_understood(body: str) -> None:
 @given(document=DOCUMENTS)
 def test_no_document_is_more_than_not_understood(document: Any) -> None:
     understood_or_not(json.dumps(document))
+
+
+def test_no_depth_is_more_than_not_understood() -> None:
+    document: dict[str, Any] = {}
+    for _ in range(5000):
+        document = {"Sns": document}
+    with pytest.raises(NotUnderstood, match="too many envelopes"):
+        read_document(document, EVERYTHING)
 
 
 @given(

@@ -115,6 +115,18 @@ def test_our_own_entry_follows_the_settings() -> None:
     assert only["Filter"]["Key"]["FilterRules"] == [{"Name": "prefix", "Value": "dam-"}]
 
 
+def test_a_prefix_is_written_as_s3_wants_it_in_a_filter() -> None:
+    wanted = replace(WANTED, prefix="day=1/a b+/")
+    todo = plan(NOTHING, wanted)
+    assert todo.configuration is not None
+    [ours] = todo.configuration["QueueConfigurations"]
+    assert ours["Filter"]["Key"]["FilterRules"][0]["Value"] == "day%3D1/a+b%2B/"
+    assert not plan(applied(NOTHING, todo), wanted)
+    theirs = entry("day%3D1/", QueueArn="arn:other")
+    with pytest.raises(SettingsError, match="under day=1/ to"):
+        plan(queues(theirs), wanted)
+
+
 @pytest.mark.parametrize(
     "policy", ["no json", "[]", "7", '{"Statement": 7}', '{"Statement": ["a"]}']
 )
