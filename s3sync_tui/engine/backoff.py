@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import random
+from contextlib import suppress
+
+from s3sync_tui.errors import S3SyncError
+
+log = logging.getLogger(__name__)
 
 
 class Backoff:
@@ -18,6 +25,13 @@ class Backoff:
         bound = min(self._first_seconds * 2.0 ** min(self._failures, 30), self._most_seconds)
         self._failures += 1
         return random.uniform(bound / 2, bound)  # noqa: S311
+
+    async def wait(self, what: str, error: S3SyncError, ends: asyncio.Event) -> None:
+        """``what`` is away: say so and wait for it, but not beyond ``ends``."""
+        seconds = self.failed()
+        log.warning("The %s is waited for, %.0f s: %s %s", what, seconds, error, error.hint)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ends.wait(), seconds)
 
     def succeeded(self) -> None:
         """All is well again."""

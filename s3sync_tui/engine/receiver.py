@@ -20,10 +20,11 @@ from s3sync_tui.engine.changes import collapse, doubtful, look_into
 from s3sync_tui.engine.gathering import gather
 from s3sync_tui.engine.held import Held
 from s3sync_tui.engine.received import Received, ReceivedSink
+from s3sync_tui.engine.settling import Delivery, Settling
 from s3sync_tui.errors import BucketError, BucketUnreachable, QueueUnreachable, S3SyncError
 from s3sync_tui.source.looking import Looker
 from s3sync_tui.source.messages import MOST_AT_ONCE, Message, Queue
-from s3sync_tui.source.notifications import Notice, NotUnderstood, Ours, read_notification, shown
+from s3sync_tui.source.notifications import NotUnderstood, Ours, read_notification, shown
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,6 @@ POLLERS = 4
 BATCH = 1000
 GATHER_SECONDS = 0.1
 MOST_HELD = 4 * BATCH
-MOST_DELETED = 10 * MOST_AT_ONCE
-DELETE_AFTER_SECONDS = 1.0
-"""Deletions wait so long for company: a request deletes up to ten."""
 CLOSE_SECONDS = 10
 _STOP_SECONDS = 1
 _LONG_POLL_SECONDS = 20
@@ -45,21 +43,12 @@ CatalogGiver = Callable[[], Awaitable[Catalog]]
 _Tasks = Sequence[asyncio.Task[None]]
 
 
-@dataclass(eq=False, slots=True)
-class _Delivery:
-    """A message, and which of its keys are not settled yet."""
-
-    message: Message
-    notice: Notice
-    keys: set[str]
-
-
 @dataclass(slots=True)
 class _Doubts:
     """Keys to look at, and who waits for them. All were asked about before ``after``."""
 
     after: datetime
-    waiting: dict[str, list[_Delivery]]
+    waiting: dict[str, list[Delivery]]
 
 
 class _Ended(Exception):
@@ -89,13 +78,13 @@ class Receiver:
         self._held = Held(queue, MOST_HELD)
         self._received = Received()
         self._shown = self._received
-        self._arrived: asyncio.Queue[_Delivery | None] = asyncio.Queue()  # bounded by what is held
+        self._arrived: asyncio.Queue[Delivery | None] = asyncio.Queue()  # bounded by what is held
         self._doubts: asyncio.Queue[_Doubts | None] = asyncio.Queue()  # the same
-        self._done: asyncio.Queue[Message | None] = asyncio.Queue()  # the same
         self._is_busy = asyncio.Event()
         self._catalog_answers = asyncio.Event()
         self._catalog_answers.set()
         self._ends = asyncio.Event()
+        self._settling = Settling(queue, self._held, ends=self._ends, count=self._count)
 
     @property
     def received(self) -> Received:
@@ -112,7 +101,7 @@ class Receiver:
         polling = (self._poll(number) for number in range(POLLERS))
         receiving = [*map(asyncio.create_task, (*polling, self._report()))]
         applying = [*map(asyncio.create_task, (self._apply_all(), self._look_at_all()))]
-        settling = [*map(asyncio.create_task, (self._delete_all(), self._held.keep()))]
+        settling = [*map(asyncio.create_task, (self._settling.delete_all(), self._held.keep()))]
         tasks = [*receiving, *applying, *settling]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -131,7 +120,7 @@ class Receiver:
         self._doubts.put_nowait(None)
         await asyncio.wait(applying, timeout=CLOSE_SECONDS / 2)
         await _stop(applying)
-        self._done.put_nowait(None)
+        self._settling.end()
         await asyncio.wait(settling[:1], timeout=CLOSE_SECONDS / 5)
         await _stop(settling)
         try:
@@ -155,7 +144,7 @@ class Receiver:
                     _SHORT_POLL_SECONDS if number else _LONG_POLL_SECONDS
                 )
             except QueueUnreachable as error:
-                await self._wait_for("queue", error, backoff)
+                await backoff.wait("queue", error, self._ends)
                 continue
             backoff.succeeded()
             if not number:
@@ -171,7 +160,7 @@ class Receiver:
             notice = read_notification(received.body, self._ours)
         except NotUnderstood as reason:
             self._held.add([message])
-            await self._put_off(message, str(reason))
+            await self._settling.put_off(message, str(reason))
             return
         told = len(notice.changes) + len(notice.looks)
         rest = len(notice.rejected) + len(notice.faults)
@@ -189,24 +178,11 @@ class Receiver:
                 len(notice.rejected),
                 notice.rejected[0],
             )
-        delivery = _Delivery(message, notice, keys)
+        delivery = Delivery(message, notice, keys)
         if keys:
             self._arrived.put_nowait(delivery)
         else:
-            await self._finish(delivery)
-
-    async def _put_off(self, message: Message, reason: str) -> None:
-        self._count(not_understood=1)
-        log.warning(
-            "A message is not understood (%s, received %d times): %s",
-            shown(message.id),
-            message.receive_count,
-            reason,
-        )
-        try:
-            await self._held.put_off(message)
-        except S3SyncError as error:
-            log.info("It comes back in a minute: %s", error)
+            await self._settling.finish(delivery)
 
     # Applying ----------------------------------------------------------------------------
 
@@ -217,7 +193,7 @@ class Receiver:
             with suppress(_Ended):
                 await self._apply(batch)
 
-    async def _apply(self, batch: Sequence[_Delivery]) -> None:
+    async def _apply(self, batch: Sequence[Delivery]) -> None:
         notices = [delivery.notice for delivery in batch]
         collapsed = collapse(
             (change for notice in notices for change in notice.changes),
@@ -226,13 +202,13 @@ class Receiver:
         changes = collapsed.changes
         applied = await self._commit(changes, None)
         open_keys = collapsed.looks | doubtful(changes, applied)
-        waiting: dict[str, list[_Delivery]] = {}
+        waiting: dict[str, list[Delivery]] = {}
         for delivery in batch:
             for key in list(delivery.keys):
                 if key in open_keys:
                     waiting.setdefault(key, []).append(delivery)
                 else:
-                    await self._settle(delivery, key)
+                    await self._settling.settle(delivery, key)
         if waiting:
             self._doubts.put_nowait(_Doubts(applied.at, waiting))
         if changes:
@@ -244,14 +220,14 @@ class Receiver:
         while doubts := await gather(self._doubts, BATCH, 0, _number_of_questions):
             if self._ends.is_set():
                 return
-            waiting: dict[str, list[_Delivery]] = {}
+            waiting: dict[str, list[Delivery]] = {}
             for each in doubts:
                 for key, deliveries in each.waiting.items():
                     waiting.setdefault(key, []).extend(deliveries)
             with suppress(_Ended):
                 failed = await self._look(_Doubts(max(each.after for each in doubts), waiting))
                 if failed is not None:
-                    await self._wait_for("bucket", failed, backoff)
+                    await backoff.wait("bucket", failed, self._ends)
                 else:
                     backoff.succeeded()
 
@@ -262,10 +238,10 @@ class Receiver:
         self._count(looked=looked.asked)
         for key in waiting.keys() - looked.left - looked.failed.keys():
             for delivery in waiting.pop(key):
-                await self._settle(delivery, key)
+                await self._settling.settle(delivery, key)
         # Where other keys were answered it is not the bucket that is to be waited for.
         has_answered = looked.asked > len(looked.failed)
-        away: dict[str, list[_Delivery]] = {}
+        away: dict[str, list[Delivery]] = {}
         for key, error in looked.failed.items():
             if isinstance(error, BucketUnreachable) or not has_answered:
                 away[key] = waiting.pop(key)
@@ -290,7 +266,7 @@ class Receiver:
                 applied = await catalog.apply_changes(changes, looked_after=after)
             except S3SyncError as error:  # were it raised, messages would end as dead letters
                 self._catalog_answers.clear()
-                await self._wait_for("catalog", error, backoff)
+                await backoff.wait("catalog", error, self._ends)
                 if self._ends.is_set():
                     raise _Ended from error
                 continue
@@ -299,44 +275,6 @@ class Receiver:
                 added=applied.added, changed=applied.changed, gone=applied.gone, stale=applied.stale
             )
             return applied
-
-    async def _settle(self, delivery: _Delivery, key: str) -> None:
-        """What it says of ``key`` is committed."""
-        delivery.keys.discard(key)
-        if not delivery.keys:
-            await self._finish(delivery)
-
-    async def _finish(self, delivery: _Delivery) -> None:
-        """All that it says is committed."""
-        if delivery.notice.faults:
-            await self._put_off(delivery.message, delivery.notice.faults[0])
-        else:
-            self._done.put_nowait(delivery.message)
-
-    # Deleting, and the rest --------------------------------------------------------------
-
-    async def _delete_all(self) -> None:
-        while batch := await gather(self._done, MOST_DELETED, DELETE_AFTER_SECONDS):
-            backoff = Backoff()
-            while True:
-                try:
-                    left = await self._queue.delete(batch)
-                except QueueUnreachable as error:
-                    await self._wait_for("queue", error, backoff)
-                    if self._ends.is_set():
-                        return
-                else:
-                    break
-            if left:
-                log.info("%d messages could not be deleted, and come back.", len(left))
-            self._held.drop(batch)
-
-    async def _wait_for(self, what: str, error: S3SyncError, backoff: Backoff) -> None:
-        """Something is away: wait for it, but not beyond the end."""
-        seconds = backoff.failed()
-        log.warning("The %s is waited for, %.0f s: %s %s", what, seconds, error, error.hint)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._ends.wait(), seconds)
 
     async def _report(self) -> None:
         while True:
@@ -353,7 +291,7 @@ class Receiver:
         self._received = replace(self._received, **now)
 
 
-def _number_of_keys(delivery: _Delivery) -> int:
+def _number_of_keys(delivery: Delivery) -> int:
     return len(delivery.keys)
 
 
