@@ -19,13 +19,6 @@ from tests.support.queue import MotoQueue
 from tests.unit.test_notifications import by_eventbridge, by_sns
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    server = MotoServer()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def queue(moto: MotoServer) -> MotoQueue:
     return MotoQueue(moto.endpoint)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -25,18 +24,7 @@ from tests.support.stub import CameraKeys, ListingStub, served
 CAMERAS = 50
 _OBJECT = re.compile(rb"<Key>(cam-\d+)/(\d+)/(\d+)/(\d+)/(\d+)/(.*?)<LastModified>[^<]*")
 
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "made-up")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    server = MotoServer()
-    yield server
-    server.stop()
+pytestmark = pytest.mark.usefixtures("credentials")
 
 
 @settings(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -10,28 +10,10 @@ import pytest
 from s3sync_tui.errors import BucketDenied, BucketMissing, BucketUnreachable
 from s3sync_tui.source.s3 import S3Source
 from tests.integration.test_s3_source import HARD_KEYS, always, first, opened, stubbed
-from tests.support.bucket import MotoBucket, MotoServer
+from tests.support.bucket import MotoBucket
 from tests.support.stub import Reply, Request, error_reply
 
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY")
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    server = MotoServer()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def bucket(moto: MotoServer) -> MotoBucket:
-    return moto.bucket()
+pytestmark = pytest.mark.usefixtures("credentials")
 
 
 @pytest.fixture

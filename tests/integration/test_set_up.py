@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import stat
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -24,13 +24,6 @@ from tests.support.supabase_stack import SupabaseStack
 CANARY = "canary-secret"
 _numbers = count(1)
 NOWHERE = f"postgresql://someone:{CANARY}@127.0.0.1:9/db"
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    server = MotoServer()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
