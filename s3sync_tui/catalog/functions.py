@@ -106,7 +106,8 @@ class FunctionCatalog(Catalog):
                 f"{request.bucket} into {self.description} since "
                 f"{moment(row['held_since']):%H:%M:%S %Z}.",
                 hint="Wait for it; if its process is dead, its lease runs out in "
-                f"{row['held_for_seconds']:.0f} s. In cron, --if-running=skip makes it no failure.",
+                f"{row['held_for_seconds']:.0f} s. With --once, --if-running=skip makes it no "
+                "failure.",
                 run_id=row["held_run_id"],
                 holder=row["held_by"],
                 since=moment(row["held_since"]),

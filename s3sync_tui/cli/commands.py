@@ -12,15 +12,21 @@ import typer
 
 from s3sync_tui import __version__
 from s3sync_tui.cli import notifications_command, serve_command, timer_command, watch_command
-from s3sync_tui.cli.flags import settings_flags
+from s3sync_tui.cli.flags import (
+    Config,
+    LogFile,
+    LogFormatOption,
+    LogLevelOption,
+    load,
+    settings_flags,
+)
 from s3sync_tui.cli.insight_commands import register
 from s3sync_tui.cli.logs import LogFormat, LogLevel, set_up_logs
 from s3sync_tui.cli.once import IfRunning, OnceOptions, sync_once
-from s3sync_tui.cli.watch_command import LogFile
 from s3sync_tui.connect import no_bucket, open_catalog, postgres_catalog
 from s3sync_tui.demo import IMAGES, PER_HOUR
 from s3sync_tui.errors import SettingsError
-from s3sync_tui.settings import Settings, load_settings
+from s3sync_tui.settings import Settings
 from s3sync_tui.tui.memory import hold_collections, settle
 
 app = typer.Typer(
@@ -32,11 +38,6 @@ app = typer.Typer(
 )
 
 
-Config = Annotated[
-    Path | None, typer.Option("--config", help="The settings file. Default: ./s3sync.toml.")
-]
-LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="How logs are written.")]
-LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="What is logged.")]
 Once = Annotated[bool, typer.Option("--once", help="Sync once without the dashboard, then exit.")]
 Json = Annotated[
     bool, typer.Option("--json", help="With --once: the result as one JSON object on stdout.")
@@ -105,7 +106,7 @@ def root(
         return
     set_up_logs(log_format, log_level, log_file)
     flags = _with_mode(flags, full=full, delta=delta)
-    settings = _settings(flags, config)
+    settings = load(flags, config).settings
     if once:
         options = OnceOptions(as_json, dry_run, if_running, quiet, timeout, metrics_file)
         sync_once(settings, options)
@@ -133,7 +134,7 @@ def schema(
     """Print the catalog's schema as SQL, or apply it."""
     from s3sync_tui.catalog.schema import schema_sql
 
-    settings = _settings(flags, config)
+    settings = load(flags, config).settings
     if not apply:
         typer.echo(schema_sql(settings.table), nl=False)
         return
@@ -240,10 +241,6 @@ def _with_mode(flags: dict[str, Any], *, full: bool, delta: bool) -> dict[str, A
             hint="Leave them all out, and it is delta where that will do, else full.",
         )
     return {**flags, "mode": short.pop()} if short else flags
-
-
-def _settings(flags: dict[str, Any], config: Path | None) -> Settings:
-    return load_settings(flags, environ=os.environ, config=config, directory=Path.cwd()).settings
 
 
 register(app)

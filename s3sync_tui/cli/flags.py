@@ -1,15 +1,33 @@
-"""Every setting as a flag, added to the commands that need them."""
+"""The flags that commands have in common; of these, every setting, added where it is needed."""
 
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Collection
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from s3sync_tui.settings import SETTINGS, SettingInfo
+from s3sync_tui.cli.logs import LogFormat, LogLevel
+from s3sync_tui.settings import SETTINGS, Loaded, SettingInfo, load_settings
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="The settings file. Default: ./s3sync.toml.")
+]
+LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="How logs are written.")]
+LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="What is logged.")]
+LogFile = Annotated[
+    str | None,
+    typer.Option(
+        "--log-file",
+        help="Log to this file, too, whatever goes to stderr; it is rotated at 5 MB. auto: "
+        "s3sync-tui.log in the user's log directory.",
+        show_default=False,
+    ),
+]
 
 _REPEATABLE = {"include", "exclude"}
 _SWITCHES = {"mark_gone"}
@@ -19,8 +37,7 @@ def settings_flags(
     *only: str, without: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the settings' flags (all but ``without`` some, or ``only`` some); it gets
-    those that were used as ``flags``, a dict for
-    :func:`~s3sync_tui.settings.load_settings`."""
+    those that were used as ``flags``, a dict for :func:`load`."""
     wanted = set(only) or {info.name for info in SETTINGS} - set(without)
     offered = [info for info in SETTINGS if info.flag and info.name in wanted]
 
@@ -39,6 +56,14 @@ def settings_flags(
         return with_flags
 
     return decorate
+
+
+def load(flags: dict[str, Any], config: Path | None) -> Loaded:
+    """The settings of a command that was started here, with these.
+
+    Raises :class:`~s3sync_tui.errors.SettingsError` where they will not do.
+    """
+    return load_settings(flags, environ=os.environ, config=config, directory=Path.cwd())
 
 
 @cache

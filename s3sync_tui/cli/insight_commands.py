@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from s3sync_tui.cli.ending import ExitWith
-from s3sync_tui.cli.flags import settings_flags
+from s3sync_tui.cli.flags import Config, load, settings_flags
 from s3sync_tui.connect import make_source, open_catalog
 from s3sync_tui.errors import SchemaError
-from s3sync_tui.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,9 +27,6 @@ _BUCKET = ("bucket", "prefix", "endpoint", "region", "profile", "ca_bundle", "ad
 _WIDTH = 120
 """Of what goes to a file or a pipe: there, no terminal says how wide it is."""
 
-Config = Annotated[
-    Path | None, typer.Option("--config", help="The settings file. Default: ./s3sync.toml.")
-]
 Json = Annotated[bool, typer.Option("--json", help="As one JSON object.")]
 
 
@@ -48,7 +43,7 @@ def growth(config: Config = None, as_json: Json = False, *, flags: dict[str, Any
     from s3sync_tui.insight.documents import growth_document
     from s3sync_tui.insight.growth import measure_growth
 
-    settings = _settings(flags, config)
+    settings = load(flags, config).settings
 
     async def measure() -> Growth:
         async with open_catalog(settings) as catalog:
@@ -77,7 +72,7 @@ def health(
     from s3sync_tui.insight.documents import health_document
     from s3sync_tui.insight.health import CheckStatus, check_health
 
-    settings = _settings(flags, config)
+    settings = load(flags, config).settings
 
     async def check() -> Health:
         source = nullcontext() if settings.bucket is None else make_source(settings)
@@ -116,7 +111,7 @@ def history(
     from s3sync_tui.insight.documents import history_document
     from s3sync_tui.insight.history import recent_runs
 
-    settings = _settings(flags, config)
+    settings = load(flags, config).settings
 
     async def look_back() -> tuple[list[RunRecord], Cost]:
         async with open_catalog(settings) as catalog:
@@ -138,9 +133,3 @@ def _console() -> Console:
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else _WIDTH, soft_wrap=True)
-
-
-def _settings(flags: dict[str, Any], config: Path | None) -> Settings:
-    import os
-
-    return load_settings(flags, environ=os.environ, config=config, directory=Path.cwd()).settings

@@ -1,9 +1,11 @@
-"""Logs in a file: readable by its owner alone, and never larger than it may get."""
+"""Logs in a file: readable by its owner alone, and rotated before it gets large."""
 
 from __future__ import annotations
 
 import os
+import sys
 from io import TextIOWrapper
+from logging import LogRecord
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -42,6 +44,28 @@ def default_log_file() -> Path:
 
 
 class _PrivateFile(RotatingFileHandler):
+    _has_complained = False
+
+    def doRollover(self) -> None:  # noqa: N802
+        try:
+            super().doRollover()
+        except OSError as error:  # it may be a file in a directory of somebody else's
+            self._complain(f"cannot be rotated, and grows: {error.strerror or error}")
+            self.stream = self._open()
+
+    def handleError(self, record: LogRecord) -> None:  # noqa: N802
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._complain(f"cannot be written: {error.strerror or error}")
+
+    def _complain(self, problem: str) -> None:
+        """Once: a log that is in trouble must not become one more."""
+        if not self._has_complained:
+            self._has_complained = True
+            sys.stderr.write(f"The log file {self.baseFilename} {problem}.\n")
+
     def _open(self) -> TextIOWrapper:
         # The mode is set when the file is made, so that nobody can open it before.
         fd = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TextIO
 
@@ -37,7 +35,7 @@ def set_up_logs(log_format: LogFormat, level: LogLevel, file: str | None = None)
 
     Raises :class:`~s3sync_tui.errors.SettingsError` where ``file`` cannot be written.
     """
-    formatter = _Json() if log_format is LogFormat.JSON else _Text()
+    formatter = _text() if log_format is LogFormat.TEXT else _json()
     least = getattr(logging, level.upper())
     handlers: list[logging.Handler] = [_ToStderr()]
     handlers[0].setLevel(least)
@@ -63,21 +61,11 @@ class _ToStderr(logging.StreamHandler[TextIO]):
             super().emit(record)
 
 
-class _Text(logging.Formatter):
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
+def _text() -> logging.Formatter:
+    return logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
 
 
-class _Json(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        document = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if isinstance(fields := getattr(record, "fields", None), dict):
-            document |= fields
-        if record.exc_info:
-            document["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(document)
+def _json() -> logging.Formatter:
+    from s3sync_tui.headless.json_lines import JsonLines  # which few want
+
+    return JsonLines()

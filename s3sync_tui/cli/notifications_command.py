@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from s3sync_tui.cli.ending import ExitWith
-from s3sync_tui.cli.flags import settings_flags
+from s3sync_tui.cli.flags import Config, load, settings_flags
 from s3sync_tui.errors import SettingsError
-from s3sync_tui.settings import load_settings
 
 
 def register(app: typer.Typer) -> None:
@@ -22,9 +19,7 @@ def register(app: typer.Typer) -> None:
 
 @settings_flags("bucket", "prefix", "endpoint", "region", "profile", "ca_bundle", "table", "sqs")
 def notifications(
-    config: Annotated[
-        Path | None, typer.Option("--config", help="The settings file. Default: ./s3sync.toml.")
-    ] = None,
+    config: Config = None,
     setup: Annotated[
         bool,
         typer.Option("--setup", help="Make all that is missing; shows the plan first."),
@@ -47,7 +42,7 @@ def notifications(
     """
     from s3sync_tui.headless.notifications_setup import carry_out, describe, look
 
-    loaded = load_settings(flags, environ=os.environ, config=config, directory=Path.cwd())
+    loaded = load(flags, config)
     place = look(loaded.settings, queue)
     if not setup:
         for line in describe(place):

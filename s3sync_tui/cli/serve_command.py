@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from s3sync_tui.cli.flags import settings_flags
+from s3sync_tui.cli.flags import (
+    Config,
+    LogFile,
+    LogFormatOption,
+    LogLevelOption,
+    load,
+    settings_flags,
+)
 from s3sync_tui.cli.logs import LogFormat, LogLevel, set_up_logs
-from s3sync_tui.cli.watch_command import LogFile
 from s3sync_tui.errors import SettingsError
-from s3sync_tui.settings import load_settings
 from s3sync_tui.tui.memory import settle
 
 _EXTRA = {"starlette", "uvicorn", "prometheus_client", "h11", "anyio", "click"}
@@ -26,15 +29,9 @@ def register(app: typer.Typer) -> None:
 
 @settings_flags()
 def serve(
-    config: Annotated[
-        Path | None, typer.Option("--config", help="The settings file. Default: ./s3sync.toml.")
-    ] = None,
-    log_format: Annotated[
-        LogFormat, typer.Option("--log-format", help="How logs are written.")
-    ] = LogFormat.TEXT,
-    log_level: Annotated[
-        LogLevel, typer.Option("--log-level", help="What is logged.")
-    ] = LogLevel.INFO,
+    config: Config = None,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    log_level: LogLevelOption = LogLevel.INFO,
     log_file: LogFile = None,
     *,
     flags: dict[str, Any],
@@ -44,9 +41,7 @@ def serve(
     With --every it also syncs by itself; with --sqs it takes the bucket's notifications.
     """
     set_up_logs(log_format, log_level, log_file)
-    settings = load_settings(
-        flags, environ=os.environ, config=config, directory=Path.cwd()
-    ).settings
+    settings = load(flags, config).settings
     try:
         from s3sync_tui.headless.server import serve as face
     except ModuleNotFoundError as error:

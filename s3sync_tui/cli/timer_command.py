@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from s3sync_tui.cli.flags import settings_flags
+from s3sync_tui.cli.flags import Config, load, settings_flags
 from s3sync_tui.connect import no_bucket
 from s3sync_tui.errors import SettingsError
-from s3sync_tui.settings import Loaded, load_settings
+from s3sync_tui.settings import Loaded
 
 if TYPE_CHECKING:
     from s3sync_tui.headless.placing import Placed
@@ -31,9 +31,7 @@ def register(app: typer.Typer) -> None:
 
 @settings_flags()
 def install_timer(
-    config: Annotated[
-        Path | None, typer.Option("--config", help="The settings file. Default: ./s3sync.toml.")
-    ] = None,
+    config: Config = None,
     worker: Annotated[
         bool, typer.Option("--worker", help="A service that runs watch, in place of a timer.")
     ] = False,
@@ -67,6 +65,7 @@ def install_timer(
     """
     from s3sync_tui.headless.job_environment import job_variables
     from s3sync_tui.headless.placing import place
+    from s3sync_tui.headless.timer import crontab_line
 
     if worker and cron:
         raise SettingsError(
@@ -77,24 +76,23 @@ def install_timer(
             f"--name {name!r}: must be lower-case letters, digits, hyphens and underscores.",
             hint="It becomes part of file names, like s3sync-site-4.",
         )
-    loaded = load_settings(flags, environ=os.environ, config=config, directory=Path.cwd())
+    loaded = load(flags, config)
     job = _job(loaded, name, is_system=os.geteuid() == 0 if system is None else system)
     variables = job_variables(flags, os.environ)
+    line = crontab_line(job) if cron else ""  # or why there is none, before anything is written
     if write:
-        for line in place(_files(job, variables, worker=worker, cron=cron), force=force):
-            typer.echo(line)
+        for done in place(_files(job, variables, worker=worker, cron=cron), force=force):
+            typer.echo(done)
     else:
         _print(_files(job, variables, worker=worker, cron=cron, with_values=False))
     if cron:
-        from s3sync_tui.headless.timer import crontab_line
-
         typer.echo("\nAdd this line with crontab -e:\n" if write else "# crontab -e", err=write)
-        typer.echo(crontab_line(job), nl=False)
+        typer.echo(line, nl=False)
     if "AWS_SESSION_TOKEN" in variables:
         note = "AWS_SESSION_TOKEN expires, and then nothing syncs: use a profile, a role or a key."
         typer.echo(f"\n{note}", err=True)
-    for line in _next_steps(job, worker=worker, cron=cron, is_written=write):
-        typer.echo(line, err=True)
+    for step in _next_steps(job, worker=worker, cron=cron, is_written=write):
+        typer.echo(step, err=True)
 
 
 def _job(loaded: Loaded, name: str, *, is_system: bool) -> Job:

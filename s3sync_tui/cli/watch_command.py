@@ -5,24 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from s3sync_tui.cli.flags import settings_flags
+from s3sync_tui.cli.flags import (
+    Config,
+    LogFile,
+    LogFormatOption,
+    LogLevelOption,
+    settings_flags,
+)
 from s3sync_tui.cli.logs import LogFormat, LogLevel, set_up_logs
 from s3sync_tui.settings import Settings, load_settings
 from s3sync_tui.tui.memory import settle
-
-LogFile = Annotated[
-    str | None,
-    typer.Option(
-        "--log-file",
-        help="Log to this file, too, whatever goes to stderr; it is rotated at 5 MB. auto: "
-        "s3sync-tui.log in the user's log directory.",
-        show_default=False,
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,15 +28,9 @@ def register(app: typer.Typer) -> None:
 
 @settings_flags(without=("listen",))
 def watch(
-    config: Annotated[
-        Path | None, typer.Option("--config", help="The settings file. Default: ./s3sync.toml.")
-    ] = None,
-    log_format: Annotated[
-        LogFormat, typer.Option("--log-format", help="How logs are written.")
-    ] = LogFormat.TEXT,
-    log_level: Annotated[
-        LogLevel, typer.Option("--log-level", help="What is logged.")
-    ] = LogLevel.INFO,
+    config: Config = None,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    log_level: LogLevelOption = LogLevel.INFO,
     log_file: LogFile = None,
     *,
     flags: dict[str, Any],
@@ -53,7 +43,7 @@ def watch(
     from s3sync_tui.headless.worker import work
 
     set_up_logs(log_format, log_level, log_file)
-    directory = Path.cwd()
+    directory = Path.cwd()  # which may be gone when settings are read anew
 
     def load() -> Settings:
         return load_settings(flags, environ=os.environ, config=config, directory=directory).settings

@@ -7,7 +7,6 @@ and what S3, SNS and EventBridge invoke it with. Settings are in the environment
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -20,6 +19,7 @@ from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.connect import make_looker, open_catalog
 from s3sync_tui.engine.changes import collapse, settle
 from s3sync_tui.errors import S3SyncError, SettingsError
+from s3sync_tui.headless.json_lines import JsonLines
 from s3sync_tui.settings import Settings, load_settings
 from s3sync_tui.source.looking import Looker
 from s3sync_tui.source.notifications import (
@@ -194,25 +194,12 @@ def _seconds_left(context: Any) -> float:
     return max(1.0, left() / 1000 - _SECONDS_TO_ANSWER) if left is not None else 60.0
 
 
-class _Json(logging.Formatter):
-    """One line a record, in the fields that CloudWatch Logs Insights finds by itself."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        document = {
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            document["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(document)
-
-
 def _set_up_logs() -> None:
     """JSON, unless Lambda itself writes it."""
     root = logging.getLogger()
-    root.setLevel(os.environ.get("S3SYNC_LOG_LEVEL", "INFO").upper())
+    level = os.environ.get("S3SYNC_LOG_LEVEL", "").upper()
+    root.setLevel(logging.getLevelNamesMapping().get(level, logging.INFO))
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
         return
     for lambdas in root.handlers:
-        lambdas.setFormatter(_Json())
+        lambdas.setFormatter(JsonLines())

@@ -105,7 +105,7 @@ def _last_success(file: Path) -> float:
 def _replace(file: Path, text: str) -> None:
     """In one step: whoever reads it finds the old text or the new one. The name in between
     does not end in .prom, by which the collector knows its files."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    draft = file.parent / f".{file.name}.{os.getpid()}.tmp"
     try:
         draft.write_text(text, encoding="utf-8")
         draft.chmod(_MODE)

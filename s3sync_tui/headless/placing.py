@@ -77,8 +77,8 @@ def _write(file: Placed) -> str:
     draft = file.path.with_name(f".{file.path.name}.{os.getpid()}")
     try:
         mode = 0o600 if file.is_secret else 0o644
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as stream:
-            stream.write(file.text)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
+            stream.write(file.text.encode())
         draft.replace(file.path)
     finally:
         draft.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from s3sync_tui.errors import LeaseHeld, S3SyncError
+from s3sync_tui.events import Event, RunFinished
 from s3sync_tui.headless.lines import log_error, log_run
 from s3sync_tui.headless.report import duration
 from s3sync_tui.headless.schedule import Schedule
@@ -88,6 +89,12 @@ async def keep_syncing(
     while True:
         await keeper.wait(pause)
         pause = await keeper.sync()
+
+
+def log_if_cancelled(event: Event) -> None:
+    """A run that is stopped together with :func:`keep_syncing` can tell of it only by this."""
+    if isinstance(event, RunFinished) and event.result.status is RunStatus.CANCELLED:
+        log_run(log, event.result)
 
 
 _Pause = float | None

@@ -13,14 +13,12 @@ from typing import Any
 
 from s3sync_tui.connect import no_bucket
 from s3sync_tui.errors import S3SyncError
-from s3sync_tui.events import Event, RunFinished
-from s3sync_tui.headless.lines import log_error, log_run
+from s3sync_tui.headless.lines import log_error
 from s3sync_tui.headless.receiving import keep_receiving
 from s3sync_tui.headless.schedule import DEFAULT_EVERY_SECONDS, Schedule
 from s3sync_tui.headless.syncs import Syncs
 from s3sync_tui.headless.systemd import Systemd
-from s3sync_tui.headless.watch import keep_syncing
-from s3sync_tui.model import RunStatus
+from s3sync_tui.headless.watch import keep_syncing, log_if_cancelled
 from s3sync_tui.settings import SETTINGS, Settings
 from s3sync_tui.settings.given import shown
 
@@ -56,7 +54,7 @@ class _Worker:
         """Until cancelled, or a fault that nobody foresaw."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
-        self._syncs.subscribe(_hear)
+        self._syncs.subscribe(log_if_cancelled)
         syncing = loop.create_task(
             keep_syncing(self._syncs, self._schedule(), told=self._told, schedules=self._schedules)
         )
@@ -128,12 +126,6 @@ class _Worker:
             self._systemd.alive()
             await asyncio.sleep(self._systemd.watchdog_seconds / 2)
         await asyncio.Event().wait()
-
-
-def _hear(event: Event) -> None:
-    """Nobody else tells of a run that is stopped together with the worker."""
-    if isinstance(event, RunFinished) and event.result.status is RunStatus.CANCELLED:
-        log_run(log, event.result)
 
 
 def changed(old: Settings, new: Settings) -> list[str]:

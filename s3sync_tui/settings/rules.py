@@ -24,7 +24,10 @@ _OUR_TABLES = {
 }
 _OUR_SUFFIXES = ("_archive", "_counts")
 _LONGEST_KEY_BYTES = 1024
-_LISTEN = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})")
+_LISTEN = re.compile(
+    r"(?:[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]{2,45}\])"
+    r":([0-9]{1,5})"
+)
 _QUEUE_PATH = re.compile(r"/(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-]{1,80}(?:\.fifo)?")
 _SIZE = re.compile(r"([0-9]{1,18}|[0-9]{1,12}\.[0-9]{1,6}) ?(?:([KMGTP])(I?))?B?", re.IGNORECASE)
 _INTERVAL = re.compile(r"([0-9]{1,7}) ?(s|m|min|h|d)?", re.IGNORECASE)

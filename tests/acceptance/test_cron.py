@@ -47,17 +47,12 @@ def started_slowly(command: Command, start_stub: StartStub) -> None:
     assert command.run("schema", "--apply").code == 0
 
 
-@pytest.mark.parametrize("flags", [("--json",), ("--json", "--list-concurrency", "1")])
 def test_a_sync_that_takes_too_long_is_stopped_cleanly(
-    command: Command,
-    start_stub: StartStub,
-    database: psycopg.Connection,
-    table: str,
-    flags: tuple[str, ...],
+    command: Command, start_stub: StartStub, database: psycopg.Connection, table: str
 ) -> None:
     started_slowly(command, start_stub)
     file = command.directory / "s3sync.prom"
-    ended = command.run("--once", "--timeout=4s", f"--metrics-file={file}", *flags)
+    ended = command.run("--once", "--timeout=4s", f"--metrics-file={file}", "--json")
     assert ended.code == 124, ended.err
     assert (ended.document["status"], ended.document["error"]) == (
         "cancelled",
@@ -143,10 +138,13 @@ async def _take_the_lease(conninfo: str, table: str, bucket: str) -> None:
         await catalog.close()
 
 
-def test_an_unwritable_metrics_file_fails_no_sync(synced: Command, bucket: MotoBucket) -> None:
-    ended = synced.run("--once", "--quiet", "--metrics-file=/proc/nowhere/x.prom")
+@pytest.mark.parametrize("file", ["/proc/nowhere/x.prom", "/"])
+def test_an_unwritable_metrics_file_fails_no_sync(
+    synced: Command, bucket: MotoBucket, file: str
+) -> None:
+    ended = synced.run("--once", "--quiet", f"--metrics-file={file}")
     assert ended.code == 0
-    assert "the metrics file /proc/nowhere/x.prom cannot be written" in ended.err
+    assert f"the metrics file {file} cannot be written" in ended.err
 
 
 def test_a_log_file_keeps_what_a_quiet_run_does_not_say(
@@ -183,6 +181,22 @@ def test_a_log_file_does_not_grow_for_ever(synced: Command, bucket: MotoBucket) 
     assert synced.run("--once", f"--log-file={file}").code == 0
     assert file.stat().st_size < 10_000
     assert (synced.directory / "sync.log.1").stat().st_size == 5_000_000
+
+
+def test_a_log_file_in_trouble_is_said_once_and_fails_no_sync(
+    synced: Command, bucket: MotoBucket
+) -> None:
+    full = synced.run("--once", "--quiet", "--log-file=/dev/full")
+    assert (full.code, full.err.count("\n")) == (0, 1)
+    assert full.err.startswith("The log file /dev/full cannot be written: No space left")
+    file = synced.directory / "sync.log"
+    file.write_text("x" * 4_999_999 + "\n")
+    (synced.directory / "sync.log.2").touch()
+    (synced.directory / "sync.log.3" / "in the way").mkdir(parents=True)
+    grown = synced.run("--once", "--quiet", f"--log-file={file}")
+    assert (grown.code, grown.err.count("\n")) == (0, 1)
+    assert "cannot be rotated, and grows" in grown.err
+    assert " INFO    run " in file.read_text()[5_000_000:]
 
 
 def test_a_log_file_that_cannot_be_is_refused(synced: Command) -> None:
@@ -249,6 +263,7 @@ def test_install_timer_writes_units_and_says_what_to_type(synced: Command) -> No
 
 def test_install_timer_refuses_what_makes_no_sense(synced: Command) -> None:
     for arguments in (["--worker", "--cron"], ["--name", "../x"], ["--cron", "--every", "7m"]):
-        ended = synced.run("install-timer", "--user", *arguments)
-        assert (ended.code, "Traceback" in ended.err) == (2, False)
+        ended = synced.run("install-timer", "--user", "--write", *arguments)
+        assert (ended.code, ended.out) == (2, "")
+    assert not (synced.directory / ".config").exists()
     assert synced.run("install-timer", "--user", S3SYNC_BUCKET="").code == 2

@@ -258,7 +258,7 @@ def test_a_killed_run_loses_nothing(
 
 @pytest.mark.parametrize(
     ("number", "code", "processes"),
-    [(signal.SIGINT, 130, 1), (signal.SIGTERM, 143, 1), (signal.SIGTERM, 143, 2)],
+    [(signal.SIGINT, 130, 1), (signal.SIGHUP, 129, 1), (signal.SIGTERM, 143, 2)],
 )
 def test_a_signal_stops_a_run_cleanly(
     command: Command,

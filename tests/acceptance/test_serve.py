@@ -14,29 +14,15 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.conftest import StartStub
 from tests.acceptance.test_once import rows, wait_for
 from tests.support.bucket import MotoBucket
 from tests.support.command import Command
 from tests.support.queue import MotoQueue
-from tests.support.served import TOKEN, Served, serving
+from tests.support.served import ROUTES, TOKEN, Served, serving
 
-ROUTES = [
-    ("GET", "/"),
-    ("POST", "/api/sync"),
-    ("GET", "/api/sync"),
-    ("GET", "/api/runs"),
-    ("GET", "/api/runs/1"),
-    ("GET", "/api/events"),
-    ("GET", "/api/growth"),
-    ("GET", "/api/health"),
-    ("GET", "/readyz"),
-    ("GET", "/metrics"),
-    ("GET", "/openapi.json"),
-    ("GET", "/nowhere"),
-]
+KEYS = 15_000
 
 
 @pytest.fixture
@@ -47,10 +33,10 @@ def served(synced: Command) -> Iterator[Served]:
 
 @pytest.fixture
 def slow(command: Command, start_stub: StartStub) -> Command:
-    """The command, set up for a bucket of 30,000 images that takes its time."""
+    """The command, set up for a bucket of 15,000 images that takes its time."""
     command.environ |= {
         "S3SYNC_BUCKET": "stub-bucket",
-        "AWS_ENDPOINT_URL_S3": start_stub(keys=30_000, latency_ms=200),
+        "AWS_ENDPOINT_URL_S3": start_stub(keys=KEYS, latency_ms=200),
         "S3SYNC_LIST_CONCURRENCY": "1",
         "S3SYNC_PROCESSES": "1",
         "S3SYNC_BATCH_SIZE": "1000",
@@ -62,15 +48,6 @@ def slow(command: Command, start_stub: StartStub) -> Command:
 def runs_of(database: psycopg.Connection, table: str) -> list[tuple[Any, ...]]:
     query = "select id, status, total, added from sync_runs where table_name = %s order by id"
     return database.execute(query, [table]).fetchall()
-
-
-def figures(served: Served) -> dict[tuple[str, str], float]:
-    text = served.ask("GET", "/metrics").text
-    return {
-        (sample.name, ",".join(label for _, label in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
 
 
 def told(lines: Iterator[str]) -> Iterator[tuple[int, str, dict[str, Any]]]:
@@ -118,7 +95,7 @@ def test_who_does_not_wait_gets_the_runs_url(slow: Command) -> None:
         assert served.get(url)["status"] == "running"
         wait_for(lambda: served.get(url)["status"] != "running", 60)
         run = served.get(url)
-        assert (run["status"], run["total"], run["added"]) == ("succeeded", 30_000, 30_000)
+        assert (run["status"], run["total"], run["added"]) == ("succeeded", KEYS, KEYS)
         assert [phase["phase"] for phase in run["phases"]] == ["list", "dedupe", "insert"]
         assert (run["failed_ranges"], run["error"]) == ([], "")
 
@@ -127,7 +104,7 @@ def test_of_fifty_at_once_one_runs_and_the_rest_are_told_who(
     slow: Command, database: psycopg.Connection, table: str
 ) -> None:
     with serving(slow) as served:
-        for added in (30_000, 0):
+        for added in (KEYS, 0):
             with ThreadPoolExecutor(50) as clients:
                 asked = [clients.submit(served.ask, "POST", "/api/sync") for _ in range(50)]
                 answers = [each.result() for each in asked]
@@ -135,18 +112,18 @@ def test_of_fifty_at_once_one_runs_and_the_rest_are_told_who(
             assert statuses == [200] + [409] * 49
             [stats] = [each.json() for each in answers if each.status_code == 200]
             assert (stats["total"], stats["added"], stats["skipped"]) == (
-                30_000,
+                KEYS,
                 added,
-                30_000 - added,
+                KEYS - added,
             )
             refused = [each.json() for each in answers if each.status_code == 409]
             assert {each["error"]["code"] for each in refused} == {"running"}
             assert {each["holder"]["run_id"] for each in refused} == {stats["run_id"]}
             assert all(f"process {served.process.pid}" in r["holder"]["host"] for r in refused)
-    assert len(rows(database, table)) == 30_000
+    assert len(rows(database, table)) == KEYS
     assert [run[1:] for run in runs_of(database, table)] == [
-        ("succeeded", 30_000, 30_000),
-        ("succeeded", 30_000, 0),
+        ("succeeded", KEYS, KEYS),
+        ("succeeded", KEYS, 0),
     ]
 
 
@@ -171,10 +148,10 @@ def test_a_client_that_hangs_up_does_not_stop_the_run(
     with serving(slow) as served:
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(
-                f"{served.url}/api/sync", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=2
+                f"{served.url}/api/sync", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=1
             )
         wait_for(lambda: [run[1] for run in runs_of(database, table)] == ["succeeded"], 60)
-    assert len(rows(database, table)) == 30_000
+    assert len(rows(database, table)) == KEYS
 
 
 def test_sigterm_in_the_middle_of_a_sync_ends_it_cleanly(
@@ -191,12 +168,12 @@ def test_sigterm_in_the_middle_of_a_sync_ends_it_cleanly(
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "cancelled")
     assert int(answer.headers["retry-after"]) > 0
     stored = len(rows(database, table))
-    assert answer.json()["run"]["added"] == stored < 30_000
+    assert answer.json()["run"]["added"] == stored < KEYS
     assert [run[1] for run in runs_of(database, table)] == ["cancelled"]
     held = "select 1 from sync_leases where table_name = %s and expires_at > clock_timestamp()"
     assert database.execute(held, [table]).fetchone() is None
     again = slow.run("--once", "--json").document
-    assert (again["total"], again["added"]) == (30_000, 30_000 - stored)
+    assert (again["total"], again["added"]) == (KEYS, KEYS - stored)
 
 
 def test_the_runs_are_told_a_page_at_a_time(served: Served, bucket: MotoBucket) -> None:
@@ -226,7 +203,9 @@ def test_growth_and_health_are_as_the_commands_tell_them(
     assert {check["name"] for check in health["checks"]} == names
     assert served.ask("GET", "/readyz").json() == {"ready": True}
     assert served.ask("GET", "/healthz", token=None).json() == {"alive": True}
-    assert set(served.get("/openapi.json")["paths"]) >= {path for _, path in ROUTES[:4]}
+    assert set(served.get("/openapi.json")["paths"]) >= {
+        path for _, path in ROUTES[:-1] if not path.endswith("/1")
+    }
 
 
 def test_the_events_come_in_their_order_and_again_for_who_missed_them(
@@ -268,17 +247,14 @@ def test_the_events_come_in_their_order_and_again_for_who_missed_them(
 def test_prometheus_is_told_the_truth(
     served: Served, bucket: MotoBucket, database: psycopg.Connection, table: str
 ) -> None:
-    before = figures(served)
-    assert before["s3sync_runs_total", "full,succeeded"] == 0
-    assert ("s3sync_last_success_timestamp_seconds", "") not in before
     bucket.put(f"{n:04}.jpg" for n in range(1200))
     first = served.ask("POST", "/api/sync").json()
     bucket.put(["0001.jpg"], b"another")
     bucket.put(["new.jpg"])
     second = served.ask("POST", "/api/sync").json()
     assert served.ask("POST", "/api/sync?dry_run=true").status_code == 200
-    wait_for(lambda: figures(served)["s3sync_images", ""] == 1201, 30)
-    after = figures(served)
+    after = served.figures()
+    assert after["s3sync_images", ""] == 1201
     assert after["s3sync_runs_total", "full,succeeded"] == 2
     assert after["s3sync_rows_total", "added"] == first["added"] + second["added"] == 1201
     assert after["s3sync_rows_total", "changed"] == second["changed"] == 1
@@ -301,23 +277,6 @@ def test_prometheus_is_told_the_truth(
     assert after["s3sync_health_checks", "ok"] > 10
     assert after["s3sync_database_bytes", ""] > after["s3sync_tables_bytes", ""] > 0
     assert after["process_resident_memory_bytes", ""] > 0
-
-
-@pytest.mark.parametrize("given", [None, "x", TOKEN[:-1], TOKEN + "x", "Ä" * 20])
-def test_no_way_in_without_the_token(served: Served, given: str | None) -> None:
-    headers = {} if given is None else {b"Authorization": f"Bearer {given}".encode("latin-1")}
-    with served.client(None) as client:
-        for method, path in ROUTES:
-            answer = client.request(method, path, headers=headers)
-            assert answer.status_code == 401, path
-            assert answer.headers["www-authenticate"].startswith("Bearer ")
-            assert answer.json()["error"]["code"] == "unauthorized"
-        for scheme in ("Basic", "Token"):
-            other = {"Authorization": f"{scheme} {TOKEN}"}
-            assert client.get("/", headers=other).status_code == 401
-        assert client.get("/healthz", headers=headers).status_code == 200
-        assert client.get("/", headers={"Authorization": f"bearer {TOKEN}"}).status_code == 200
-    assert figures(served)["s3sync_runs_total", "full,succeeded"] == 0
 
 
 def test_vercels_secret_is_the_token(synced: Command, bucket: MotoBucket) -> None:
@@ -351,7 +310,7 @@ def test_what_goes_wrong_is_no_success_and_says_what_to_do(
         ready = served.ask("GET", "/readyz")
         assert (ready.status_code, ready.json()["error"]["code"]) == (503, "bucket")
         assert served.get("/api/health")["worst"] == "fail"
-        assert figures(served)["s3sync_runs_total", "full,failed"] == 1
+        assert served.figures()["s3sync_runs_total", "full,failed"] == 1
 
 
 def test_while_the_catalog_is_away_it_serves_what_it_can(
@@ -365,7 +324,7 @@ def test_while_the_catalog_is_away_it_serves_what_it_can(
             assert "retry-after" in answer.headers
         assert served.ask("POST", "/api/sync").status_code == 503
         assert served.ask("GET", "/healthz").status_code == 200
-        assert figures(served)["s3sync_catalog_up", ""] == 0
+        assert served.figures()["s3sync_catalog_up", ""] == 0
 
 
 def test_it_syncs_by_itself_where_it_is_told_how_often(
@@ -374,7 +333,7 @@ def test_it_syncs_by_itself_where_it_is_told_how_often(
     bucket.put(["a.jpg"])
     with serving(synced, "--every", "1h") as served:
         wait_for(lambda: [run[1] for run in runs_of(database, table)] == ["succeeded"])
-        wait_for(lambda: figures(served)["s3sync_runs_total", "full,succeeded"] == 1)
+        wait_for(lambda: served.figures()["s3sync_runs_total", "full,succeeded"] == 1)
         assert served.stop() == 143
 
 
@@ -385,12 +344,12 @@ def test_it_takes_notifications_where_it_is_told_the_queue(
     queue = MotoQueue(bucket.endpoint)
     queue.notified_of(bucket)
     with serving(synced, "--sqs", queue.url, AWS_REGION="us-east-1") as served:
-        assert figures(served)["s3sync_receiver_added_total", ""] == 0
+        assert served.figures()["s3sync_receiver_added_total", ""] == 0
         bucket.put(["a.jpg", "b.jpg", "notes.txt"])
         wait_for(lambda: rows(database, table) == ["a.jpg", "b.jpg"])
         wait_for(lambda: not queue.bodies)
-        wait_for(lambda: figures(served)["s3sync_receiver_added_total", ""] == 2)
-        after = figures(served)
+        wait_for(lambda: served.figures()["s3sync_receiver_added_total", ""] == 2)
+        after = served.figures()
         assert after["s3sync_receiver_ignored_objects_total", ""] == 1
         assert after["s3sync_receiver_lag_seconds", ""] > 0
         assert served.stop() == 143

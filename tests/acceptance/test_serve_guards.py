@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.test_once import wait_for
 from tests.support.bucket import MotoServer
 from tests.support.command import Command
-from tests.support.served import TOKEN, Served, serving
+from tests.support.served import ROUTES, TOKEN, Served, serving
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -84,9 +84,34 @@ def test_a_place_that_is_taken_is_said(set_up: Command, served: Served) -> None:
     assert "Another program listens there" in refused.err
 
 
+@pytest.mark.parametrize("listen", ["nonsense", "127.0.0.1:65536", "a..b:80", f"{'x' * 64}:80"])
+def test_what_is_no_address_is_refused(set_up: Command, listen: str) -> None:
+    refused = set_up.run("serve", "--listen", listen)
+    assert (refused.code, "must be host:port" in refused.err) == (2, True)
+
+
 def test_without_a_bucket_there_is_nothing_to_serve(command: Command) -> None:
     refused = command.run("serve")
     assert (refused.code, "No bucket is set" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("given", [None, "x", TOKEN[:-1], TOKEN + "x", "Ä" * 20])
+def test_no_way_in_without_the_token(served: Served, given: str | None) -> None:
+    headers = {} if given is None else {b"Authorization": f"Bearer {given}".encode("latin-1")}
+    with served.client(None) as client:
+        for method, path in ROUTES:
+            answer = client.request(method, path, headers=headers)
+            assert answer.status_code == 401, path
+            assert answer.headers["www-authenticate"].startswith("Bearer ")
+            assert answer.json()["error"]["code"] == "unauthorized"
+        for scheme in ("Basic", "Token"):
+            other = {"Authorization": f"{scheme} {TOKEN}"}
+            assert client.get("/", headers=other).status_code == 401
+        assert client.get("/healthz", headers=headers).status_code == 200
+        assert client.get("/", headers={"Authorization": f"bearer {TOKEN}"}).status_code == 200
+    figures = served.figures()
+    assert figures["s3sync_runs_total", "full,succeeded"] == 0
+    assert ("s3sync_last_success_timestamp_seconds", "") not in figures
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,17 @@ from tests.support.bucket import MotoBucket, MotoServer
 from tests.support.database import Connection
 from tests.support.queue import MotoQueue
 from tests.unit.test_notifications import by_eventbridge, by_sns
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """Lambda's process is the function's own; this one is not."""
+    root = logging.getLogger()
+    level, formatters = root.level, [(each, each.formatter) for each in root.handlers]
+    yield
+    root.setLevel(level)
+    for each, formatter in formatters:
+        each.setFormatter(formatter)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from s3sync_tui.errors import CatalogUnreachable, LeaseHeld, S3SyncError
 from s3sync_tui.events import Event, PhaseProgress, RunFinished, RunStarted
+from s3sync_tui.headless.server.attempts import Attempts
 from s3sync_tui.headless.syncs import Syncs
 from s3sync_tui.model import RunMode, RunResult, RunStatus
 from s3sync_tui.settings import Settings, load_settings
@@ -119,6 +121,22 @@ async def test_a_run_that_is_stopped_returns_as_cancelled(
     assert (await run).status is RunStatus.CANCELLED
     stub.latency_seconds = 0
     assert (await syncs.run()).status is RunStatus.SUCCEEDED
+
+
+async def test_a_run_of_the_schedule_that_the_server_stops_is_a_line_of_the_log(
+    stub: ListingStub, syncs: Syncs, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    stub.latency_seconds = 0.5
+    attempts = Attempts(syncs)
+    run = await begun(syncs)
+    await syncs.cancel()
+    await run
+    by_http = await attempts.begin(None, dry_run=False)
+    await syncs.cancel()
+    await asyncio.wait({by_http.task})
+    lines = [line for line in caplog.messages if " full cancelled: " in line]
+    assert len(lines) == 2
 
 
 async def test_a_run_stopped_before_it_began_says_so(syncs: Syncs, behind: Connection) -> None:

@@ -11,10 +11,25 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.command import Command
 
 TOKEN = "a-token-for-tests-0123456789"
+ROUTES = [
+    ("GET", "/"),
+    ("POST", "/api/sync"),
+    ("GET", "/api/sync"),
+    ("GET", "/api/runs"),
+    ("GET", "/api/runs/1"),
+    ("GET", "/api/events"),
+    ("GET", "/api/growth"),
+    ("GET", "/api/health"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    ("GET", "/openapi.json"),
+    ("GET", "/nowhere"),
+]
 
 
 class Served:
@@ -31,7 +46,8 @@ class Served:
     def client(self, token: str | None = TOKEN, **headers: str) -> httpx.Client:
         """A client, with headers of its own."""
         bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
-        return httpx.Client(base_url=self.url, headers=bearer | headers, timeout=120)
+        # There is no TLS, and to load authorities takes 50 ms each time.
+        return httpx.Client(base_url=self.url, headers=bearer | headers, timeout=120, verify=False)
 
     def ask(self, method: str, path: str, token: str | None = TOKEN, **more: Any) -> httpx.Response:
         """One request on a connection of its own."""
@@ -43,6 +59,17 @@ class Served:
         answer = self.ask("GET", path)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def figures(self) -> dict[tuple[str, str], float]:
+        """What Prometheus is told, by name and labels' values."""
+        text = self.ask("GET", "/metrics").text
+        return {
+            (sample.name, ",".join(label for _, label in sorted(sample.labels.items()))): (
+                sample.value
+            )
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
 
     @property
     def port(self) -> int:

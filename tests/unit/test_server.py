@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -98,6 +99,20 @@ async def test_localhost_is_both_loopback_addresses_at_one_port() -> None:
     finally:
         for each in sockets:
             each.close()
+
+
+async def test_answers_are_sent_at_once() -> None:
+    [bound] = await listen("127.0.0.1:0", only_here=True)
+    delays: asyncio.Queue[bool] = asyncio.Queue()
+
+    def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ours = writer.get_extra_info("socket")
+        delays.put_nowait(not ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async with await asyncio.start_server(accept, sock=bound):
+        socket.create_connection(bound.getsockname()).close()
+        assert not await delays.get()
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:

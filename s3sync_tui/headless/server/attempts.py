@@ -13,6 +13,7 @@ from s3sync_tui.events import Event, RunFinished, RunStarted
 from s3sync_tui.headless.lines import log_error, log_run
 from s3sync_tui.headless.server.answers import stopping
 from s3sync_tui.headless.syncs import Syncs
+from s3sync_tui.headless.watch import log_if_cancelled
 from s3sync_tui.model import ModeChoice, RunResult
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Attempts:
     def _hear(self, event: Event) -> None:
         attempt = _OWN.get()
         if attempt is None:
+            log_if_cancelled(event)
             return
         match event:
             case RunStarted():
