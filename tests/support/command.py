@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -57,6 +58,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_hear_of_hang_ups,
         )
 
     def _environment(self, environ: dict[str, str]) -> dict[str, str]:
@@ -74,3 +76,8 @@ class Command:
             **self.environ,
             **environ,
         }
+
+
+def _hear_of_hang_ups() -> None:
+    """Tests that run beneath nohup would hand on that SIGHUP is ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
