@@ -46,14 +46,14 @@ def default_log_file() -> Path:
 class _PrivateFile(RotatingFileHandler):
     _has_complained = False
 
-    def doRollover(self) -> None:  # noqa: N802
+    def doRollover(self) -> None:  # noqa: N802  # its name in logging
         try:
             super().doRollover()
         except OSError as error:  # it may be a file in a directory of somebody else's
             self._complain(f"cannot be rotated, and grows: {error.strerror or error}")
             self.stream = self._open()
 
-    def handleError(self, record: LogRecord) -> None:  # noqa: N802
+    def handleError(self, record: LogRecord) -> None:  # noqa: N802  # its name in logging
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)

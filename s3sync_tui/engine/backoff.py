@@ -24,7 +24,7 @@ class Backoff:
         """Another try has failed; returns how long to wait before the next."""
         bound = min(self._first_seconds * 2.0 ** min(self._failures, 30), self._most_seconds)
         self._failures += 1
-        return random.uniform(bound / 2, bound)  # noqa: S311
+        return random.uniform(bound / 2, bound)  # noqa: S311  # no secret
 
     async def wait(self, what: str, error: S3SyncError, ends: asyncio.Event) -> None:
         """``what`` is away: say so and wait for it, but not beyond ``ends``."""

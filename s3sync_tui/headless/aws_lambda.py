@@ -93,6 +93,7 @@ class Function:
         try:
             return self._loop.run_until_complete(asyncio.wait_for(do(), seconds))
         except TimeoutError:
+            # A traceback would say where it waited, which is chance.
             log.error("Not done within the function's time: all of it is to come again.")  # noqa: TRY400
         except SettingsError:
             raise

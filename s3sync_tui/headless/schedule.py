@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ MOST_JITTER_SECONDS = 30.0
 FIRST_DELAY_SECONDS = 5.0
 MOST_DELAY_SECONDS = 300.0
 
+_SHARE = random.random()  # noqa: S311  # spreads hosts; no secret
 _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,7 +23,7 @@ class Schedule:
     step before midnight is the shorter one."""
 
     every_seconds: int
-    share: float
+    share: float = _SHARE
     """0 to 1, of the jitter: drawn once in a process, so that hosts do not all come at once."""
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -45,7 +44,6 @@ class _Worker:
         self._load = load
         self._systemd = systemd
         self._is_ready = False
-        self._share = random.random()  # noqa: S311
         self._schedules: asyncio.Queue[Schedule] = asyncio.Queue()
         self._reloads = asyncio.Event()
         self._has_terminal = sys.stderr.isatty()
@@ -72,7 +70,7 @@ class _Worker:
             await asyncio.wait(tasks)
 
     def _schedule(self) -> Schedule:
-        return Schedule(self._syncs.settings.every or DEFAULT_EVERY_SECONDS, self._share)
+        return Schedule(self._syncs.settings.every or DEFAULT_EVERY_SECONDS)
 
     def _told(self, line: str) -> None:
         self._systemd.status(line)

@@ -225,7 +225,7 @@ async def in_daemon(work: Callable[..., _T], *arguments: object) -> _T:
     def run() -> None:
         try:
             finish = partial(done.set_result, work(*arguments))
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  # for whoever waits
             finish = partial(done.set_exception, error)
         with suppress(RuntimeError):  # the loop has ended, and nobody waits
             loop.call_soon_threadsafe(settle, finish)

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from s3sync_tui.connect import open_catalog
 from s3sync_tui.model import RunMode, RunRequest, RunStats
-from s3sync_tui.settings import Settings, load_settings
+from s3sync_tui.settings import Settings
 from s3sync_tui.tui.app import S3SyncApp
 from s3sync_tui.tui.screens.ask import Ask
 from s3sync_tui.tui.screens.dashboard import Dashboard
@@ -21,6 +21,7 @@ from s3sync_tui.tui.widgets.runs_table import RunsTable
 from s3sync_tui.tui.widgets.state_header import StateHeader
 from s3sync_tui.tui.widgets.sync_panel import SyncPanel
 from tests.support.database import Connection
+from tests.support.settings import settings_of
 from tests.support.stub import CameraKeys, ListingStub, error_reply, served
 
 
@@ -38,8 +39,7 @@ def endpoint(stub: ListingStub) -> Iterator[str]:
 
 
 def settings(endpoint: str, database: str, **more: str) -> Settings:
-    flags = {"bucket": "stub-bucket", "endpoint": endpoint, "database_url": database, **more}
-    return load_settings(flags, environ={}, config=Path("/dev/null"), directory=Path.cwd()).settings
+    return settings_of(bucket="stub-bucket", endpoint=endpoint, database_url=database, **more)
 
 
 @asynccontextmanager

@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import psutil
 import pytest
@@ -19,9 +18,10 @@ from s3sync_tui.errors import BucketDenied
 from s3sync_tui.events import BatchInserted, BucketListed, Event, PhaseProgress, RangeFailed
 from s3sync_tui.model import RunResult, RunStatus
 from s3sync_tui.phases import Phase
-from s3sync_tui.settings import Settings, load_settings
+from s3sync_tui.settings import Settings
 from tests.support.database import Connection
 from tests.support.impatient import ImpatientOpener
+from tests.support.settings import settings_of
 from tests.support.stub import CameraKeys, ListingStub, Reply, Request, error_reply, served
 from tests.support.supabase_stack import SupabaseStack
 
@@ -41,17 +41,14 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> ListingStub:
 @pytest.fixture
 def settings(stub: ListingStub, catalog_database: str) -> Iterator[Settings]:
     with served(stub) as endpoint:
-        flags = {
-            "bucket": "stub-bucket",
-            "endpoint": endpoint,
-            "database_url": catalog_database,
-            "list_concurrency": "6",
-            "processes": "3",
-            "batch_size": "200",
-        }
-        yield load_settings(
-            flags, environ={}, config=Path("/dev/null"), directory=Path.cwd()
-        ).settings
+        yield settings_of(
+            bucket="stub-bucket",
+            endpoint=endpoint,
+            database_url=catalog_database,
+            list_concurrency="6",
+            processes="3",
+            batch_size="200",
+        )
 
 
 async def synced(settings: Settings, events: list[Event]) -> RunResult:

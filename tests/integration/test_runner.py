@@ -21,10 +21,11 @@ from s3sync_tui.errors import LeaseHeld, S3SyncError
 from s3sync_tui.events import Event, PhaseProgress, RunFinished, RunStarted
 from s3sync_tui.model import RunMode, RunRequest, RunStatus
 from s3sync_tui.phases import Phase
-from s3sync_tui.settings import Settings, load_settings
+from s3sync_tui.settings import Settings
 from s3sync_tui.tui.runner import Runner
 from tests.integration.test_sync import opened
 from tests.support.database import Connection
+from tests.support.settings import settings_of
 from tests.support.stub import CameraKeys, ListingStub, served
 
 KEYS = 4_000
@@ -41,14 +42,11 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> ListingStub:
 @pytest.fixture
 def settings(stub: ListingStub, catalog_database: str) -> Iterator[Settings]:
     with served(stub) as endpoint:
-        flags = {
-            "bucket": "stub-bucket",
-            "endpoint": endpoint,
-            "database_url": make_conninfo(catalog_database, password=CANARY),
-        }
-        yield load_settings(
-            flags, environ={}, config=Path("/dev/null"), directory=Path.cwd()
-        ).settings
+        yield settings_of(
+            bucket="stub-bucket",
+            endpoint=endpoint,
+            database_url=make_conninfo(catalog_database, password=CANARY),
+        )
 
 
 @asynccontextmanager

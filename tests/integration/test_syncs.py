@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,9 @@ from s3sync_tui.events import Event, PhaseProgress, RunFinished, RunStarted
 from s3sync_tui.headless.server.attempts import Attempts
 from s3sync_tui.headless.syncs import Syncs
 from s3sync_tui.model import RunMode, RunResult, RunStatus
-from s3sync_tui.settings import Settings, load_settings
+from s3sync_tui.settings import Settings
 from tests.support.database import Connection
+from tests.support.settings import settings_of
 from tests.support.stub import CameraKeys, ListingStub, served
 
 KEYS = 4_000
@@ -31,15 +31,12 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> ListingStub:
 @pytest.fixture
 def settings(stub: ListingStub, catalog_database: str) -> Iterator[Settings]:
     with served(stub) as endpoint:
-        flags = {
-            "bucket": "stub-bucket",
-            "endpoint": endpoint,
-            "database_url": catalog_database,
-            "processes": "1",
-        }
-        yield load_settings(
-            flags, environ={}, config=Path("/dev/null"), directory=Path.cwd()
-        ).settings
+        yield settings_of(
+            bucket="stub-bucket",
+            endpoint=endpoint,
+            database_url=catalog_database,
+            processes="1",
+        )
 
 
 @pytest.fixture
@@ -198,12 +195,7 @@ async def test_new_settings_hold_from_the_next_run_on(
 async def test_a_catalog_that_is_away_is_opened_once_it_is_back(
     syncs: Syncs, settings: Settings
 ) -> None:
-    away = load_settings(
-        {"bucket": "stub-bucket", "database_url": "postgresql://u:p@127.0.0.1:1/db"},
-        environ={},
-        config=Path("/dev/null"),
-        directory=Path.cwd(),
-    ).settings
+    away = settings_of(bucket="stub-bucket", database_url="postgresql://u:p@127.0.0.1:1/db")
     await syncs.reload(away)
     with pytest.raises(CatalogUnreachable):
         await syncs.run()

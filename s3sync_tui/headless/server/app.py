@@ -171,7 +171,7 @@ class _Everywhere:
 
         try:
             await self._app(scope, receive, send_with_headers)
-        except Exception as fault:  # noqa: BLE001
+        except Exception as fault:  # noqa: BLE001  # no traceback for strangers
             ours = fault_of_ours(fault)
             log_error(log, ours)
             if not status:

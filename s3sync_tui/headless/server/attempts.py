@@ -7,7 +7,7 @@ import logging
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
-from s3sync_tui.connect import sync_options
+from s3sync_tui.engine.pipeline import SyncOptions
 from s3sync_tui.errors import LeaseHeld, S3SyncError
 from s3sync_tui.events import Event, RunFinished, RunStarted
 from s3sync_tui.headless.lines import log_error, log_run
@@ -91,7 +91,7 @@ class Attempts:
             hint="Wait for its end, which /api/events tells"
             + (f", and /api/runs/{run_id}." if run_id is not None else "."),
             run_id=run_id,
-            holder=sync_options(self._syncs.settings, dry_run=False).holder,
+            holder=SyncOptions().holder,
             since=since,
         )
 

@@ -53,7 +53,7 @@ class Metrics:
     """The figures of one server, in a registry of their own."""
 
     def __init__(self, syncs: Syncs, readings: Readings) -> None:
-        # Twice the lines, for nothing that anybody reads.
+        # Twice the lines, for nothing that anybody reads. (The client is typed but in part.)
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._readings = readings
         self._registry = registry = CollectorRegistry()

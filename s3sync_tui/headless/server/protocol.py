@@ -24,6 +24,7 @@ class PatientProtocol(H11Protocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._has_sent = False
 
+    # asyncio's own signature has any transport, uvicorn's one that can be written to.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Somebody is there; the first request is due."""
         super().connection_made(transport)

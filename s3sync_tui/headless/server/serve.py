@@ -7,7 +7,6 @@ import contextlib
 import errno
 import logging
 import os
-import random
 import socket
 from collections.abc import Coroutine, Iterator
 from ipaddress import ip_address
@@ -145,8 +144,7 @@ def _background(syncs: Syncs, site: Site, systemd: Systemd) -> list[asyncio.Task
     """What goes on beside the answers."""
     work: list[Coroutine[Any, Any, None]] = []
     if (every := syncs.settings.every) is not None:
-        schedule = Schedule(every, random.random())  # noqa: S311
-        work.append(keep_syncing(syncs, schedule, told=systemd.status))
+        work.append(keep_syncing(syncs, Schedule(every), told=systemd.status))
     if syncs.settings.sqs is not None:
         site.metrics.take(Received())
         work.append(keep_receiving(syncs, site.metrics.take))
