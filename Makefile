@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Many tests wait for what they started: one process more than there are cores.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-.PHONY: demo test lint bench screenshots format clean
+.PHONY: demo test faults lint bench screenshots format clean
 
 ## See it work: a demo bucket and a Postgres on this machine.
 demo: $(VENV)/.demo
@@ -15,6 +15,10 @@ demo: $(VENV)/.demo
 ## All checks and all tests, several files at once.
 test: lint
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+
+## Every promise of docs/PROMISES.md attacked at full length: about an hour.
+faults: $(VENV)/.dev
+	S3SYNC_TEST_FAULTS=whole $(BIN)/pytest --numprocesses $(WORKERS) --dist load --timeout 3600 tests/faults
 
 ## Style, types and the layers' rules.
 lint: $(VENV)/.dev

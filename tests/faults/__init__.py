@@ -1,0 +1,1 @@
+"""Each promise attacked by a test: see docs/PROMISES.md."""
