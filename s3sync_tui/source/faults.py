@@ -64,6 +64,9 @@ _DENIED: dict[str, tuple[str, str]] = {
 }
 _EXPIRED_HINT = "Log in again (aws sso login), or set new AWS_* credentials."
 
+# It goes into signatures and host names, and an endpoint may say whatever it likes.
+_REGION_NAME = re.compile(r"[a-z0-9-]{1,32}")
+_MOST_QUOTED = 2000
 # Anything in S3's own words that might be a key, a signature or a signed URL.
 _SECRET = re.compile(r"https?://\S+|[A-Z0-9]{16,}|[A-Za-z0-9+/=_%-]{32,}")
 
@@ -116,12 +119,13 @@ def fault_of(answer: Answer, place: Place, *, code: str = "") -> Exception:
     status, said = answer.status, _error_document(answer.body)
     code = code or said.get("Code", "")
     region = answer.headers.get("x-amz-bucket-region") or said.get("Region", "")
-    if region and region != place.region and (status in {301, 307, 400} or code in _REGION):
+    is_region = _REGION_NAME.fullmatch(region) is not None
+    if is_region and region != place.region and (status in {301, 307, 400} or code in _REGION):
         return _elsewhere(place, region)
     if code in EXPIRED:
         return Expired(code)
     if code in _TRANSIENT or status in {307, 408, 429} or (status >= 500 and status != 501):
-        return Transient(f"it answers {' '.join(filter(None, [str(status), code]))}")
+        return Transient(f"it answers {' '.join(filter(None, [str(status), discreet(code, 80)]))}")
     return _lasting(status, code, said.get("Message", ""), place)
 
 
@@ -192,16 +196,24 @@ def _lasting(status: int, code: str, message: str, place: Place) -> BucketError:
         what, hint = _DENIED[code]
         detail = f" {_quoted(message)}" if code == "AccessDenied" else ""
         return BucketDenied(f"{what}: bucket {bucket!r}, {place} ({code}).{detail}", hint=hint)
-    label = _SECRET.sub("…", code)[:80] or f"HTTP {status}"
+    label = discreet(code, 80) or f"HTTP {status}"
     text = f"{place} refuses to list bucket {bucket!r}: {label}. {_quoted(message)}".strip()
     if status in {401, 403}:
         return BucketDenied(text, hint="Check the credentials, and that they may s3:ListBucket.")
     return BucketError(text, hint="Check bucket name, endpoint, region and addressing style.")
 
 
+def discreet(text: str, longest: int) -> str:
+    """What an endpoint says, on one line, without what might be a secret, and not all of it."""
+    if len(text) > _MOST_QUOTED:  # the pattern takes its time, and what is cut may look harmless
+        text = text[:_MOST_QUOTED].rpartition(" ")[0]
+    said = "".join(c if c.isprintable() else " " for c in _SECRET.sub("…", text))
+    return " ".join(said.split())[:longest]
+
+
 def _quoted(message: str) -> str:
-    text = " ".join(_SECRET.sub("…", message).split())
-    return f"It says: {text[:300]}" if text else ""
+    text = discreet(message, 300)
+    return f"It says: {text}" if text else ""
 
 
 def _error_document(body: bytes) -> dict[str, str]:

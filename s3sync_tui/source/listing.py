@@ -5,12 +5,29 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from itertools import islice
 from operator import lt
 from typing import Any
 from urllib.parse import unquote_plus
+
+from s3sync_tui.source.echoes import misunderstanding
+
+_NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})| ")
+
+MODIFIED_FORM = (
+    r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9}+)?+Z"
+)
+"""A time as S3 writes it. Postgres would take ``infinity``, ``now`` and whatever has no zone."""
+
+LONGEST_ETAG = 128
+"""S3's have 32 digits, and a number of parts."""
+
+_LONGEST_KEY_BYTES = 1024
+_LONGEST_TOKEN = 8192  # some stores' is the key, each byte as %XX, or Base64 of that
 
 
 class InvalidAnswer(Exception):
@@ -40,6 +57,38 @@ class Listing:
     all_storable: bool
     """No key holds U+0000 or bytes that are no UTF-8: Postgres can store them all."""
     weight_bytes: int
+    said: Mapping[str, str] = field(default_factory=dict)
+    """What the answer says of itself: elements of :data:`~s3sync_tui.source.echoes.SAID` that
+    are not empty, as they stand there."""
+
+    def check_request(self, asked: Mapping[str, str | int], bucket: str) -> None:
+        """Raise :class:`InvalidAnswer` where this is the answer to another request than
+        ``asked`` of ``bucket``, or less than it says it is."""
+        if (other := misunderstanding(self.said, asked, bucket)) is not None:
+            raise InvalidAnswer(other)
+        count = self.said.get("KeyCount", "")
+        here = len(self.keys) + len(self.common_prefixes)
+        if count.isascii() and count.isdecimal() and len(count) < 10 and int(count) > here:
+            raise InvalidAnswer(f"{here} keys where it says {int(count)}")
+
+    def check_values(self) -> None:
+        """Raise :class:`InvalidAnswer` for what no store can mean: it would not fit into the
+        catalog, or would mean something else there."""
+        names = [*self.keys, *self.common_prefixes]
+        # A character has four bytes at most: most pages need no closer look.
+        if names and max(map(len, names)) > _LONGEST_KEY_BYTES // 4:
+            long = (name for name in names if len(name) > _LONGEST_KEY_BYTES // 4)
+            if any(len(sort_key(name)) > _LONGEST_KEY_BYTES for name in long):
+                raise InvalidAnswer("a key of more than 1,024 bytes")
+        if self.next_token is not None and len(self.next_token) > _LONGEST_TOKEN:
+            raise InvalidAnswer("a continuation token of more than 8,192 characters")
+        try:
+            for day in {moment[:10] for moment in self.modified}:
+                date.fromisoformat(day)
+            if any(moment[11:13] > "23" for moment in self.modified):
+                raise ValueError
+        except ValueError as error:
+            raise InvalidAnswer("a time of modification that is none") from error
 
     def check(self, *, after: str, prefix: str, tokens: Collection[str]) -> None:
         """Raise :class:`InvalidAnswer` unless this can be what was asked for: keys
@@ -64,10 +113,14 @@ class Listing:
 
 def decoded(keys: list[str]) -> tuple[list[str], bool]:
     """Keys that came with ``encoding-type=url``, decoded once, and whether Postgres can
-    store them all."""
+    store them all.
+
+    Raises :class:`InvalidAnswer` where they cannot have been encoded."""
     together = "\n".join(keys)
     if "%" not in together and "+" not in together:
         return keys, True
+    if _NOT_ENCODED.search(together):
+        raise InvalidAnswer("keys that are not encoded, though it says so")
     plain = [
         unquote_plus(key, errors="surrogateescape") if "%" in key or "+" in key else key
         for key in keys

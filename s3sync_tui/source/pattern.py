@@ -7,34 +7,36 @@ from __future__ import annotations
 
 import re
 
-from s3sync_tui.source.listing import Listing, decoded
+from s3sync_tui.source.echoes import SAID
+from s3sync_tui.source.listing import LONGEST_ETAG, MODIFIED_FORM, Listing, decoded
 
 # Elements as S3 orders them (API reference, "ListObjectsV2", response syntax; owner and restore
 # status are sent only to who asks). MinIO and R2 write the same, R2 with plain quotes, MinIO
-# with numbered ones. Possessive: where it does not match it gives up at once.
+# with numbered ones. Possessive: where it does not match it gives up at once. Texts without
+# "<", "&" and ">": where one of them stands, XML has something to say ("]]>" is an error).
 _OBJECT = re.compile(
-    r"<Contents><Key>([^<&\0- ]++)</Key><LastModified>([^<&\0- ]++)</LastModified>"
-    r"<ETag>(?:&quot;|&#34;|\")([^<&\"\0- ]*+)(?:&quot;|&#34;|\")</ETag>"
-    r"(?:<ChecksumAlgorithm>[^<]*+</ChecksumAlgorithm>)*+"
-    r"(?:<ChecksumType>[^<]*+</ChecksumType>)?+"
+    rf"<Contents><Key>([^<>&\0- ]++)</Key><LastModified>({MODIFIED_FORM})</LastModified>"
+    rf"<ETag>(?:&quot;|&#34;|\")([^<>&\"\0- ]{{0,{LONGEST_ETAG}}}+)(?:&quot;|&#34;|\")</ETag>"
+    r"(?:<ChecksumAlgorithm>[\w-]*+</ChecksumAlgorithm>)*+"
+    r"(?:<ChecksumType>[\w-]*+</ChecksumType>)?+"
     r"<Size>([0-9]{1,18}+)</Size>"
-    r"(?:<StorageClass>[^<]*+</StorageClass>)?+</Contents>"
+    r"(?:<StorageClass>[\w-]*+</StorageClass>)?+</Contents>"
 )
 _OBJECTS = "…"  # in their place; an answer that is read here has nothing but ASCII
 # Ten names, none of them twice. Not possessive as a whole: until 3.11.4, Python's groups beyond
 # such a one match nothing (python/cpython#100061, #106052).
 _FIELDS = (
     r"((?:<(?:Name|Prefix|StartAfter|ContinuationToken|NextContinuationToken|KeyCount|MaxKeys"
-    r"|Delimiter|EncodingType|IsTruncated)(?:/>|>[^<&\0-\x1f]*+</[A-Za-z]++>)){0,10})"
+    r"|Delimiter|EncodingType|IsTruncated)(?:/>|>[^<>&\0-\x1f]*+</[A-Za-z]++>)){0,10})"
 )
 _ENVELOPE = re.compile(
-    r'(?:<\?xml version="1\.0" encoding="UTF-8"\?>\s*+)?+'
-    rf"<ListBucketResult(?: xmlns=\"[^\"<>]*+\")?+>{_FIELDS}(?:{_OBJECTS}{_FIELDS})?+"
-    r"((?:<CommonPrefixes><Prefix>[^<&\0- ]++</Prefix></CommonPrefixes>)*+)"
-    rf"{_FIELDS}</ListBucketResult>\s*+"
+    r'(?:<\?xml version="1\.0" encoding="UTF-8"\?>[ \t\r\n]*+)?+'
+    rf"<ListBucketResult(?: xmlns=\"[\w:/.-]*+\")?+>{_FIELDS}(?:{_OBJECTS}{_FIELDS})?+"
+    r"((?:<CommonPrefixes><Prefix>[^<>&\0- ]++</Prefix></CommonPrefixes>)*+)"
+    rf"{_FIELDS}</ListBucketResult>[ \t\r\n]*+"
 )
 _FOLDER = re.compile(r"<Prefix>([^<]++)<")
-_FIELD = re.compile(r"<([A-Za-z]++)>([^<]*+)</([A-Za-z]++)>")
+_FIELD = re.compile(r"<([A-Za-z]++)(?:/>|>([^<]*+)</([A-Za-z]++)>)")
 
 
 def read_pattern(body: bytes) -> Listing | None:
@@ -65,12 +67,13 @@ def read_pattern(body: bytes) -> Listing | None:
         token or None,
         all_storable,
         len(body),
+        {name: value for name, value in fields.items() if value and name in SAID},
     )
 
 
 def _fields(elements: str) -> dict[str, str] | None:
     found = _FIELD.findall(elements)
-    if any(opened != closed for opened, _, closed in found):
+    if any(closed not in {opened, ""} for opened, _, closed in found):
         return None
     fields = {name: value for name, value, _ in found}
     return fields if len(fields) == len(found) else None

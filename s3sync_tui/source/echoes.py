@@ -1,0 +1,47 @@
+"""What an answer says it answers, held against what was asked.
+
+S3 repeats a request's parameters in its answer. A page of another request, which a cache or a
+gateway gave in place of ours, has keys in order like any other: believed, it makes keys pass
+for listed that nobody has seen. Stores may leave any of these elements out, or empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import unquote, unquote_plus
+
+_ECHOES = ("Prefix", "Delimiter", "StartAfter", "ContinuationToken")
+SAID = frozenset({"Name", "KeyCount", *_ECHOES})
+"""The elements that are looked at here."""
+
+_SHOWN = 60
+
+
+def misunderstanding(
+    said: Mapping[str, str], asked: Mapping[str, str | int], bucket: str
+) -> str | None:
+    """What an answer is of, where that is not what was asked; None where it may be.
+
+    ``said`` are elements as they stand in the document, none of them empty.
+    """
+    name = said.get("Name", bucket)
+    # What is behind an access point has a name of its own.
+    is_alias = bucket.startswith("arn:") or bucket.endswith(("-s3alias", "--ol-s3"))
+    if not is_alias and name.casefold() != bucket.casefold():
+        return f"a page of bucket {name[:_SHOWN]!r}"
+    for element in _ECHOES:
+        if element == "StartAfter" and "ContinuationToken" in asked:
+            continue  # the token stands for it, and stores may tell it or not
+        echo = said.get(element)
+        if echo is not None and not _may_be(echo, str(asked.get(element, ""))):
+            return f"a page of another request ({element} {echo[:_SHOWN]!r})"
+    return None
+
+
+def _may_be(echo: str, asked: str) -> bool:
+    """S3 encodes what it repeats, but for the token; moto encodes prefixes alone."""
+    # XML makes all ends of lines alike.
+    plain = asked.replace("\r\n", "\n").replace("\r", "\n")
+    return echo in {asked, plain} or asked in {
+        read(echo, errors="surrogateescape") for read in (unquote, unquote_plus)
+    }
