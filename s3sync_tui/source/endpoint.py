@@ -30,6 +30,7 @@ from yarl import URL
 
 from s3sync_tui import __version__
 from s3sync_tui.errors import BucketMissing, SettingsError
+from s3sync_tui.source.body import read_body
 from s3sync_tui.source.faults import (
     EXPIRED,
     SLOW_DOWN,
@@ -49,11 +50,13 @@ from s3sync_tui.source.page import parse_listing
 from s3sync_tui.source.signing import VALID_SECONDS, Signer
 from s3sync_tui.source.throttle import Throttle
 
-_BODY_LIMIT_BYTES = 16 * 1024 * 1024  # 1,000 keys of 1,024 bytes, each byte as %XX: 3 MB
+REQUEST_SECONDS = 300.0
+"""How long one answer may take to its end, however often a few bytes of it come."""
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 30
 _ATTEMPTS = 8
 _LONGEST_WAIT_SECONDS = 20
 _QUICK_ATTEMPTS = 4
-_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
 _READ_BYTES = 1024 * 1024  # a page in one piece, mostly
 _QUICK_SECONDS = 5
 
@@ -79,13 +82,22 @@ class Endpoint:
     try cannot mend is raised at once, as a BucketError."""
 
     def __init__(
-        self, signer: Signer, *, concurrency: int, ca_bundle: Path | None, retry_base_seconds: float
+        self,
+        signer: Signer,
+        *,
+        concurrency: int,
+        ca_bundle: Path | None,
+        retry_base_seconds: float,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         self.list_requests = 0
         self.clock_offset_seconds: float | None = None
         """How far the bucket's clock is ahead of ours; it tells whole seconds only."""
         self._signer = signer
         self._retry_base_seconds = retry_base_seconds
+        self._timeout = aiohttp.ClientTimeout(
+            total=request_seconds, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS
+        )
         self._throttle = Throttle(concurrency)
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="s3-source")
         self._trust = _trust(ca_bundle, signer.place.endpoint)
@@ -238,7 +250,7 @@ class Endpoint:
                 proxy=self._proxy(url),
             ) as response:
                 self._read_clock(response.headers, (asked + time.time()) / 2)
-                body = await _read(response)
+                body = await read_body(response)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Transient(describe_transport(error)) from error
         return Answer(response.status, response.headers, body)
@@ -250,9 +262,10 @@ class Endpoint:
                     limit=0,  # the throttle is the one place to queue in
                     ssl=self._trust,
                 ),
-                timeout=_TIMEOUT,
+                timeout=self._timeout,
                 headers={"User-Agent": f"s3sync-tui/{__version__}", "Accept-Encoding": "identity"},
                 read_bufsize=_READ_BYTES,
+                auto_decompress=False,  # it knows no bounds
             )
         return self._session
 
@@ -266,7 +279,8 @@ class Endpoint:
         return self._proxies[host]
 
     def _read_clock(self, headers: CIMultiDictProxy[str], now: float) -> None:
-        with suppress(ValueError):  # no date, or none that can be read
+        # No date, or none that can be read, or that a computer can count to.
+        with suppress(ValueError, OverflowError):
             there = parsedate_to_datetime(headers.get("Date", ""))
             # Cut to the second, so half a second later on average.
             self.clock_offset_seconds = there.timestamp() + 0.5 - now
@@ -301,17 +315,6 @@ class Endpoint:
         attempts = retrying.statistics.get("attempt_number", 1)
         explain = incomplete if isinstance(error, InvalidAnswer) else unreachable
         return explain(self._signer.place, attempts, error)
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    pieces = []
-    size = 0
-    async for piece in response.content.iter_any():
-        pieces.append(piece)
-        size += len(piece)
-        if size > _BODY_LIMIT_BYTES:
-            raise InvalidAnswer("more than 16 MiB for one page")
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _trust(ca_bundle: Path | None, endpoint: str | None) -> ssl.SSLContext | bool:

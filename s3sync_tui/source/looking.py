@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
+from s3sync_tui.source.listing import LONGEST_ETAG
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -35,6 +37,8 @@ def seen_in(headers: Mapping[str, str]) -> Seen | None:
         modified = parsedate_to_datetime(headers["Last-Modified"])
         size = int(headers["Content-Length"])
         etag = headers["ETag"].removeprefix("W/").strip('"')
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
+        return None
+    if not 0 <= size < 10**18 or len(etag) > LONGEST_ETAG:
         return None
     return Seen(etag, size, modified.replace(tzinfo=modified.tzinfo or UTC))

@@ -19,6 +19,7 @@ def parse_listing(body: bytes) -> Listing:
         from s3sync_tui.source.document import read_document
 
         listing = read_document(body)
+    listing.check_values()
     return listing
 
 

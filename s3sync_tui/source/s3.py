@@ -11,9 +11,9 @@ from pathlib import Path
 from s3sync_tui.errors import BucketError
 from s3sync_tui.model import KeyRange, Level, ObjectPage, Rows
 from s3sync_tui.source.cuts import folder_cuts
-from s3sync_tui.source.endpoint import Endpoint, Parameters, Signed
+from s3sync_tui.source.endpoint import REQUEST_SECONDS, Endpoint, Parameters, Signed
 from s3sync_tui.source.faults import Elsewhere
-from s3sync_tui.source.listing import Listing, is_storable, sort_key
+from s3sync_tui.source.listing import InvalidAnswer, Listing, is_storable, sort_key
 from s3sync_tui.source.looking import Seen, seen_in
 from s3sync_tui.source.page import build_page, parse_listing
 from s3sync_tui.source.selection import Selection
@@ -21,6 +21,8 @@ from s3sync_tui.source.signing import AddressingStyle, Signer
 
 _DEEPEST = 4
 _LEVEL_PAGES = 10
+_MOST_EMPTY_PAGES = 10_000
+"""In a row: S3 sends empty pages where it passes over much that was deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class S3Source:
     bucket elsewhere is an error. ``endpoint`` is for stores other than AWS.
     ``selection`` tells images from other objects. ``retry_base_seconds`` is the
     bound of the first wait before a retry; each further bound is twice as long.
+    ``request_seconds`` is how long one answer may take to its end.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class S3Source:
         concurrency: int = 32,
         page_size: int = 1000,
         retry_base_seconds: float = 0.5,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         self.bucket = bucket
         self.prefix = prefix
@@ -78,6 +82,7 @@ class S3Source:
             concurrency=concurrency,
             ca_bundle=ca_bundle,
             retry_base_seconds=retry_base_seconds,
+            request_seconds=request_seconds,
         )
 
     @property
@@ -128,7 +133,7 @@ class S3Source:
         prefix = self.prefix
         for _ in range(_DEEPEST):
             request = self._first_request(span, prefix) | {"Delimiter": "/"}
-            listing = await self._endpoint.list(request, parse_listing)
+            listing = await self._ask(request)
             prefixes = [found for found in listing.common_prefixes if is_storable(found)]
             if listing.next_token is not None or listing.keys or len(prefixes) != 1:
                 break
@@ -143,7 +148,7 @@ class S3Source:
         level = Level([], [])
         request = self._first_request(KeyRange(), prefix) | {"Delimiter": "/"}
         for _ in range(_LEVEL_PAGES):
-            listing = await self._endpoint.list(request, parse_listing)
+            listing = await self._ask(request)
             level.prefixes.extend(filter(is_storable, listing.common_prefixes))
             level.keys.extend(filter(is_storable, listing.keys))
             if listing.next_token is None:
@@ -164,7 +169,7 @@ class S3Source:
         # A HEAD that fails gives no reason: the object is gone, or s3:GetObject is not granted,
         # or a customer's key would be needed, or the bucket is gone. A LIST tells.
         request: Parameters = {"EncodingType": "url", "MaxKeys": 1, "Prefix": key}
-        listing = await self._endpoint.list(request, partial(_listing_from, key))
+        listing = await self._ask(request)
         if not listing.keys or listing.keys[0] != key:
             return None
         modified = datetime.fromisoformat(listing.modified[0])
@@ -197,9 +202,27 @@ class S3Source:
             request["StartAfter"] = span.after
         return request
 
+    async def _ask(self, request: Parameters) -> Listing:
+        """One page that is no part of a range."""
+        after, prefix, token = (
+            str(request.get(name, "")) for name in ("StartAfter", "Prefix", "ContinuationToken")
+        )
+
+        def read(body: bytes) -> Listing:
+            listing = self._listing(request, body)
+            listing.check(after=after, prefix=prefix, tokens={token})
+            return listing
+
+        return await self._endpoint.list(request, read)
+
+    def _listing(self, request: Parameters, body: bytes) -> Listing:
+        listing = parse_listing(body)
+        listing.check_request(request, self.bucket)
+        return listing
+
     def _read(self, step: _Step, body: bytes) -> tuple[ObjectPage | None, _Step | None]:
         """The answer's page and the next step, signed already."""
-        listing = parse_listing(body)
+        listing = self._listing(step.parameters, body)
         listing.check(after=step.listed, prefix=self.prefix, tokens=step.tokens)
         keys, token = listing.keys, listing.next_token
         if token is None or (keys and sort_key(keys[-1]) >= sort_key(step.rest.up_to)):
@@ -208,13 +231,9 @@ class S3Source:
         parameters["ContinuationToken"] = token
         signed = self._endpoint.sign(parameters)
         if not keys:
+            if len(step.tokens) >= _MOST_EMPTY_PAGES:
+                raise InvalidAnswer(f"{_MOST_EMPTY_PAGES:,} pages in a row without a key")
             return None, _Step(parameters, step.rest, step.listed, step.tokens | {token}, signed)
         page = build_page(listing, step.rest, self._selection, last=False)
         rest = KeyRange(page.span.up_to, step.rest.up_to)
         return page, _Step(parameters, rest, keys[-1], frozenset({token}), signed)
-
-
-def _listing_from(prefix: str, body: bytes) -> Listing:
-    listing = parse_listing(body)
-    listing.check(after="", prefix=prefix, tokens=())
-    return listing

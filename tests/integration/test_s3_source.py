@@ -30,7 +30,7 @@ from s3sync_tui.errors import (
     WrongRegion,
 )
 from s3sync_tui.model import KeyRange, ObjectPage
-from s3sync_tui.source import endpoint as endpoint_module
+from s3sync_tui.source import body as body_module
 from s3sync_tui.source.s3 import S3Source
 from s3sync_tui.source.selection import Selection
 
@@ -294,7 +294,7 @@ async def test_retries_are_bounded_and_counted() -> None:
 
 
 async def test_an_enormous_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint_module, "_BODY_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(body_module, "BODY_LIMIT_BYTES", 1000)
     async with stubbed([f"{i:04}" for i in range(1000)]) as (source, _):
         with pytest.raises(BucketUnreachable, match="16 MiB"):
             await collect(source, KeyRange())
