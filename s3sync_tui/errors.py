@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from s3sync_tui.safe_text import clipped, safe_lines
+from s3sync_tui.secrecy import without_secrets
+
+_LONGEST = 4000
+"""Characters of a message: a settings file may have many faults, and a server much to say."""
+
 
 class S3SyncError(Exception):
     """A fault with a sentence about what is wrong and a hint about what to do.
 
-    ``message`` and ``hint`` are shown to people: they never hold a secret.
+    ``message`` and ``hint`` are shown to people, logged and stored: whatever they are made of,
+    they hold no secret that is known and nothing that a terminal would obey.
     """
 
     exit_code = 1
@@ -19,9 +26,9 @@ class S3SyncError(Exception):
     """Whether it may pass by itself: then it is worth trying again soon."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = _fit_to_show(message)
+        self.hint = _fit_to_show(hint)
+        super().__init__(self.message)
 
 
 class SettingsError(S3SyncError):
@@ -88,6 +95,16 @@ class CatalogDenied(CatalogError):
     """The database refuses this user, or the user may not do what is needed."""
 
 
+class RowsLost(CatalogError):
+    """The database has lost what it had committed."""
+
+    passes = True
+
+
+class RowRefused(CatalogError):
+    """The table refuses a row, by a rule of its owner's: a constraint, a trigger, a type."""
+
+
 class SchemaError(S3SyncError):
     """The schema is missing, too old, damaged, or cannot be applied."""
 
@@ -132,3 +149,7 @@ class TimedOut(S3SyncError):
     """The sync did not end within the time that it was given."""
 
     exit_code = 124  # as timeout(1) has it
+
+
+def _fit_to_show(text: str) -> str:
+    return clipped(safe_lines(without_secrets(text[: 10 * _LONGEST])), _LONGEST)

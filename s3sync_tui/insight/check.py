@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from s3sync_tui.safe_text import clipped, safe
+
 
 class CheckStatus(StrEnum):
     """How a check came out."""
@@ -69,8 +71,7 @@ def sql_name(name: str) -> str:
 
 def printable(text: str, longest: int = 120) -> str:
     """Text for people, whatever is in a key: no control characters, and not endless."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+    return clipped(safe(text), longest)
 
 
 def span(seconds: float) -> str:

@@ -1,5 +1,4 @@
-"""Figures and keys as people read them: thousands, rates, times, money; nothing that a
-terminal would obey."""
+"""Figures as people read them: thousands, rates, times, money."""
 
 from __future__ import annotations
 
@@ -14,30 +13,11 @@ from s3sync_tui.insight.check import size as size
 
 _BARS = "▁▂▃▄▅▆▇█"
 _UNKNOWN = "–"
-_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
-"""Variation selectors: terminals disagree on how wide they make a character."""
 
 
 def local_now() -> datetime:
     """Now, with this machine's zone."""
     return datetime.now().astimezone()
-
-
-def safe(text: str) -> str:
-    """``text`` on one line with nothing in it that moves, colours or reorders: control
-    characters, escape sequences, bidi marks and joiners are shown as escapes."""
-    if text.isprintable() and text.isascii():
-        return text
-    return "".join(c if c.isprintable() and c not in _SELECTORS else _escape(c) for c in text)
-
-
-def safe_lines(text: str) -> str:
-    """Like :func:`safe`, but lines stay lines."""
-    return "\n".join(safe(line) for line in text.splitlines())
-
-
-def _escape(character: str) -> str:
-    return ascii(character)[1:-1]
 
 
 def fit(text: str, cells: int) -> str:

@@ -11,12 +11,12 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from s3sync_tui.errors import S3SyncError, SchemaError, SettingsError
+from s3sync_tui.safe_text import safe
 from s3sync_tui.settings import Settings
 from s3sync_tui.setup import attempts
 from s3sync_tui.setup.answers import SECRET_OF, Answers, Known, Misfit
 from s3sync_tui.setup.file import place_for
 from s3sync_tui.setup.keeping import keep
-from s3sync_tui.tui.figures import safe
 from s3sync_tui.tui.screens.set_up import SetUp, SetUpStart
 from s3sync_tui.tui.themes import ansi_color, use_themes
 from s3sync_tui.tui.widgets.set_up_actions import SetUpActions

@@ -29,7 +29,8 @@ from s3sync_tui.insight.export import (
     write_new,
 )
 from s3sync_tui.model import RunRecord
-from s3sync_tui.tui.figures import local_now, safe, size
+from s3sync_tui.safe_text import safe
+from s3sync_tui.tui.figures import local_now, size
 from s3sync_tui.tui.keys import hints
 from s3sync_tui.tui.tones import MUTED
 from s3sync_tui.tui.widgets.choices import Choice, Choices

@@ -17,7 +17,8 @@ from textual.widgets import Static
 
 from s3sync_tui.insight.documents import run_object
 from s3sync_tui.model import RunRecord, RunStatus
-from s3sync_tui.tui.figures import local_now, safe_lines
+from s3sync_tui.safe_text import safe_lines
+from s3sync_tui.tui.figures import local_now
 from s3sync_tui.tui.keys import hints
 from s3sync_tui.tui.widgets.run_facts import RunFacts, aftermath, fault
 from s3sync_tui.tui.widgets.time_line import TimeLine

@@ -17,7 +17,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from s3sync_tui.insight.check import Check, CheckStatus
-from s3sync_tui.tui.figures import fit, left, safe
+from s3sync_tui.safe_text import safe
+from s3sync_tui.tui.figures import fit, left
 
 SIGNS = {
     CheckStatus.OK: "✓",

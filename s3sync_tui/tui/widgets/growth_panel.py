@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from s3sync_tui.insight.growth import Growth, Period
-from s3sync_tui.tui.figures import safe_lines
+from s3sync_tui.safe_text import safe_lines
 from s3sync_tui.tui.panel_help import PanelHelp, Term
 from s3sync_tui.tui.widgets.growth_chart import GrowthChart
 from s3sync_tui.tui.widgets.growth_figures import GrowthFigures

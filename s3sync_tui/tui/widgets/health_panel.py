@@ -11,7 +11,7 @@ from textual.events import Resize
 from textual.widgets import Static
 
 from s3sync_tui.insight.check import Check, CheckStatus
-from s3sync_tui.tui.figures import safe, safe_lines
+from s3sync_tui.safe_text import safe, safe_lines
 from s3sync_tui.tui.panel_help import PanelHelp, Term
 from s3sync_tui.tui.tones import MUTED
 from s3sync_tui.tui.widgets.checks import SIGNS, Checks

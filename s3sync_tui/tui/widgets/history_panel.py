@@ -14,7 +14,8 @@ from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
 from s3sync_tui.model import RunRecord
-from s3sync_tui.tui.figures import moment, safe_lines
+from s3sync_tui.safe_text import safe_lines
+from s3sync_tui.tui.figures import moment
 from s3sync_tui.tui.panel_help import RUN_FIGURES, PanelHelp, Term
 from s3sync_tui.tui.widgets.panel import Panel
 from s3sync_tui.tui.widgets.runs_table import RunsTable

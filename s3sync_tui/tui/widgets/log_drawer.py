@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 
-from s3sync_tui.tui.figures import safe_lines
+from s3sync_tui.safe_text import safe_lines
 from s3sync_tui.tui.panel_help import PanelHelp, Term
 from s3sync_tui.tui.widgets.panel import Panel
 

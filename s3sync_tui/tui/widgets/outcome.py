@@ -9,7 +9,8 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from s3sync_tui.model import RunMode, RunRecord, RunStats
-from s3sync_tui.tui.figures import ago, countdown, duration, fit, moment, money, safe, safe_lines
+from s3sync_tui.safe_text import safe, safe_lines
+from s3sync_tui.tui.figures import ago, countdown, duration, fit, moment, money
 from s3sync_tui.tui.state import Standing, State
 from s3sync_tui.tui.tones import FAINT, MUTED
 

@@ -9,7 +9,8 @@ from textual.content import Content
 from textual.widget import Widget
 
 from s3sync_tui.model import KeyRange, RunRecord, RunStatus
-from s3sync_tui.tui.figures import ago, count, duration, fit, money, safe, safe_lines
+from s3sync_tui.safe_text import safe, safe_lines
+from s3sync_tui.tui.figures import ago, count, duration, fit, money
 from s3sync_tui.tui.tones import FAINT, MUTED
 from s3sync_tui.tui.widgets.outcome import found
 from s3sync_tui.tui.widgets.runs_table import RUN_SIGNS

@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.widgets import Button, RadioSet
 
+from s3sync_tui.safe_text import safe
 from s3sync_tui.settings import CatalogKind
-from s3sync_tui.tui.figures import safe
 from s3sync_tui.tui.widgets.panel import Panel
 from s3sync_tui.tui.widgets.set_up_choices import SetUpCheckbox, SetUpRadio
 from s3sync_tui.tui.widgets.set_up_field import SetUpField

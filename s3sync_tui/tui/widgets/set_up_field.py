@@ -7,7 +7,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select
 
-from s3sync_tui.tui.figures import safe
+from s3sync_tui.safe_text import safe
 from s3sync_tui.tui.widgets.set_up_status import PartState, SetUpStatus, Sign
 
 OWN_ORDER = "AWS's own order"

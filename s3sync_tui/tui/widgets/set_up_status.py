@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Static
 
-from s3sync_tui.tui.figures import safe_lines
+from s3sync_tui.safe_text import safe_lines
 from s3sync_tui.tui.tones import MUTED
 
 

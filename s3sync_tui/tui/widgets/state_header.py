@@ -9,7 +9,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from s3sync_tui.tui.figures import ago, countdown, fit, percent, safe
+from s3sync_tui.safe_text import safe
+from s3sync_tui.tui.figures import ago, countdown, fit, percent
 from s3sync_tui.tui.state import UNDER_WAY, Standing, State
 from s3sync_tui.tui.tones import MUTED
 
