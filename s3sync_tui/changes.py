@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -45,6 +45,7 @@ class Applied:
         doubtful: positions of changes that nothing was done about, because nobody can
             tell which is newer: look at the bucket.
         at: the database's time before anything was read.
+        refused: keys whose rows the table does not take, by a rule of its owner's, and why.
     """
 
     added: int
@@ -53,3 +54,16 @@ class Applied:
     stale: int
     doubtful: list[int]
     at: datetime
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def then(self, later: Applied, offset: int) -> Applied:
+        """Both together, where ``later`` is of the changes from position ``offset`` on."""
+        return Applied(
+            self.added + later.added,
+            self.changed + later.changed,
+            self.gone + later.gone,
+            self.stale + later.stale,
+            self.doubtful + [offset + position for position in later.doubtful],
+            self.at,
+            self.refused | later.refused,
+        )

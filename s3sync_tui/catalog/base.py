@@ -76,7 +76,11 @@ class Catalog(Protocol):
         """
 
     async def finish_run(
-        self, run_id: int, result: RunResult, lanes: Lanes | None = None
+        self,
+        run_id: int,
+        result: RunResult,
+        lanes: Lanes | None = None,
+        committed: Sequence[int] = (),
     ) -> RunStats:
         """Write the final state and give the lease back; returns the figures as
         the database counted them (a cancelled run may have committed a batch
@@ -85,7 +89,9 @@ class Catalog(Protocol):
         nothing.
 
         Raises :class:`~s3sync_tui.errors.LeaseLost` where another run has taken
-        over, unless ``result`` says so itself (``interrupted``).
+        over, unless ``result`` says so itself (``interrupted``), and, with nothing written,
+        :class:`~s3sync_tui.errors.RowsLost` where ``result`` says ``succeeded``, but one of
+        the batches that were ``committed``, by their numbers, is there no more.
         """
 
     async def lanes(self, bucket: str, prefix: str) -> Lanes | None:
@@ -119,7 +125,9 @@ class Catalog(Protocol):
 
         ``batch`` is unique within the run: a repeated call with the same number
         (after an answer was lost) changes nothing and returns the first result.
-        Raises :class:`~s3sync_tui.errors.LeaseLost`.
+        Raises :class:`~s3sync_tui.errors.LeaseLost`, and
+        :class:`~s3sync_tui.errors.RowRefused`, with nothing done, where the table does not
+        take one of the rows.
         """
 
     async def update_batch(self, run_id: int, batch: int, rows: Rows) -> int:
@@ -142,6 +150,9 @@ class Catalog(Protocol):
         ``looked_after`` says that the changes are what the bucket itself has just said of
         these keys, asked after that database time: the :attr:`Applied.at` of the call that
         found them doubtful. They are applied unless something else has been meanwhile.
+
+        Raises :class:`~s3sync_tui.errors.RowRefused`, with nothing done that another call
+        would not do again, where the table does not take one of the rows.
         """
 
     async def vacuum(self) -> None:

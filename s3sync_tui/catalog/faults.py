@@ -8,7 +8,14 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
-from s3sync_tui.catalog.functions import LEASE_LOST, lease_lost
+from s3sync_tui.catalog.functions import (
+    LEASE_LOST,
+    ROWS_LOST,
+    lease_lost,
+    refuses_row,
+    row_refused,
+    rows_lost,
+)
 from s3sync_tui.catalog.schema import missing_schema
 from s3sync_tui.errors import CatalogDenied, CatalogError, CatalogUnreachable, S3SyncError
 
@@ -44,6 +51,8 @@ def explain(error: BaseException, where: str, table: str) -> S3SyncError:
     state = error.sqlstate if isinstance(error, psycopg.Error) else None
     if state == LEASE_LOST:
         return lease_lost()
+    if state == ROWS_LOST:
+        return rows_lost()
     if state is None:
         return _explain_silence(error, text, where)
     if state in {"28P01", "28000"}:
@@ -67,6 +76,8 @@ def explain(error: BaseException, where: str, table: str) -> S3SyncError:
         return missing_schema(table, where)
     if isinstance(error, errors.QueryCanceled):
         return _too_slow(where)
+    if refuses_row(state):
+        return row_refused(text, where)
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return CatalogUnreachable(
             f"The database does not answer: {text} ({where}).", hint=_reach_hint(where)

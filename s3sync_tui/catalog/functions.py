@@ -17,7 +17,7 @@ from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.catalog.moments import moment
 from s3sync_tui.catalog.schema import check_schema
 from s3sync_tui.changes import Applied, ObjectChange
-from s3sync_tui.errors import LeaseHeld, LeaseLost
+from s3sync_tui.errors import LeaseHeld, LeaseLost, RowRefused, RowsLost
 from s3sync_tui.model import (
     CatalogSummary,
     Difference,
@@ -38,6 +38,12 @@ if TYPE_CHECKING:  # a sync needs none of them, and fifteen dataclasses take 12 
 
 LEASE_LOST = "S3S01"
 """SQLSTATE of a write whose run no longer holds the lease."""
+
+ROWS_LOST = "S3S05"
+"""SQLSTATE of the end of a run whose batches are not all there any more."""
+
+_ROW_REFUSED_CLASSES = {"22", "23"}  # a value, a constraint
+_ROW_REFUSED = {"44000", "54000", "P0001"}  # a view's check, an index's limit, a trigger
 
 GONE_SAMPLE = 20
 
@@ -136,9 +142,14 @@ class FunctionCatalog(Catalog):
             raise lease_lost()
 
     async def finish_run(
-        self, run_id: int, result: RunResult, lanes: Lanes | None = None
+        self,
+        run_id: int,
+        result: RunResult,
+        lanes: Lanes | None = None,
+        committed: Sequence[int] = (),
     ) -> RunStats:
         stats = result.stats
+        first, last = _spans(committed)
         row = await self._call(
             "s3sync_finish_run",
             {
@@ -163,6 +174,8 @@ class FunctionCatalog(Catalog):
                     **{field.name: getattr(lanes, field.name) for field in fields(lanes)},
                     "full_at": lanes.full_at.isoformat(),
                 },
+                "p_first": first,
+                "p_last": last,
             },
         )
         added, changed = row["added"], row["changed"]
@@ -272,6 +285,45 @@ def lease_lost() -> LeaseLost:
         "The lease ran out, and another run has taken over.",
         hint="Nothing is lost: the other run completes the work.",
     )
+
+
+def rows_lost() -> RowsLost:
+    """What is said of a run whose batches are not all there any more."""
+    return RowsLost(
+        "The database has lost rows that this run had committed: it has crashed, or a standby has "
+        "taken over.",
+        hint="Run again: the next run adds what is missing.",
+    )
+
+
+def refuses_row(state: str) -> bool:
+    """Whether SQLSTATE ``state`` says that the table does not take a row.
+
+    https://www.postgresql.org/docs/current/errcodes-appendix.html
+    """
+    return state[:2] in _ROW_REFUSED_CLASSES or state in _ROW_REFUSED
+
+
+def row_refused(text: str, where: str) -> RowRefused:
+    """``text`` is the database's reason."""
+    return RowRefused(
+        f"The table refuses a row: {text} ({where}).",
+        hint="A constraint, a trigger or a column's type of the table does not take it: change "
+        "that, or leave such keys out with --include or --exclude.",
+    )
+
+
+def _spans(numbers: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The first and the last of each stretch of ``numbers`` that follow one another."""
+    first: list[int] = []
+    last: list[int] = []
+    for number in sorted(numbers):
+        if last and number == last[-1] + 1:
+            last[-1] = number
+        else:
+            first.append(number)
+            last.append(number)
+    return first, last
 
 
 def _batch(run_id: int, batch: int, rows: Rows) -> dict[str, object]:

@@ -102,14 +102,7 @@ class HalvingCatalog(FunctionCatalog):
         middle = len(changes) // 2
         first = await self.apply_changes(changes[:middle], looked_after=looked_after)
         second = await self.apply_changes(changes[middle:], looked_after=looked_after)
-        return Applied(
-            first.added + second.added,
-            first.changed + second.changed,
-            first.gone + second.gone,
-            first.stale + second.stale,
-            first.doubtful + [middle + position for position in second.doubtful],
-            first.at,
-        )
+        return first.then(second, middle)
 
     async def insert_batch(
         self, run_id: int, batch: int, rows: Rows, *, fresh: bool = False
@@ -136,9 +129,9 @@ class HalvingCatalog(FunctionCatalog):
         """Write a batch, in parts where the database finds it too much.
 
         Each part has a number of its own, by which the database knows whether it was
-        written before. The whole's is not used again: where a gateway lost patience,
-        not the database, the whole may still be committed. Then its rows count as the
-        whole's, and the halves find nothing left to do. What is repeated is asked for as it
+        written before. The whole's is used again when they are done: where a gateway lost
+        patience, not the database, the whole may still be committed. Then its rows count as
+        the whole's, and the halves find nothing left to do. What is repeated is asked for as it
         was written, even where so much is no longer tried at once: new halves of what the
         database has written whole would find nothing to do, and nothing to tell.
         """
@@ -160,7 +153,14 @@ class HalvingCatalog(FunctionCatalog):
         middle = len(rows) // 2
         lower, upper = rows.slice(0, middle), rows.slice(middle, len(rows))
         done = await self._write(write, run_id, first, lower, is_repeat=is_repeat)
-        return done + await self._write(write, run_id, second, upper, is_repeat=is_repeat)
+        done += await self._write(write, run_id, second, upper, is_repeat=is_repeat)
+        # From here on the whole's number stands for its parts, too: a crash of the server
+        # undoes what came last first.
+        await self._call(
+            "s3sync_join_batches",
+            {"p_run_id": run_id, "p_batch": number, "p_parts": [first, second]},
+        )
+        return done
 
     def _number_like(self, number: int) -> int:
         """A number for half of a batch, out of the block that ``number`` is of: no other

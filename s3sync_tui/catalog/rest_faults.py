@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from s3sync_tui.catalog.functions import LEASE_LOST, lease_lost
+from s3sync_tui.catalog.functions import (
+    LEASE_LOST,
+    ROWS_LOST,
+    lease_lost,
+    refuses_row,
+    row_refused,
+    rows_lost,
+)
 from s3sync_tui.catalog.halves import TookTooLong
 from s3sync_tui.catalog.supabase_keys import WHERE_KEYS_ARE, Project, expired
 from s3sync_tui.errors import (
@@ -151,6 +158,8 @@ def _explain_answer(fault: RestFault, text: str, project: Project, apply: str) -
     where = project.name
     if fault.code == LEASE_LOST:
         return lease_lost()
+    if fault.code == ROWS_LOST:
+        return rows_lost()
     match fault:
         case RestFault(code="PGRST202" | "PGRST203" | "42883" | "42P01" | "42703"):
             return SchemaError(
@@ -187,6 +196,8 @@ def _explain_answer(fault: RestFault, text: str, project: Project, apply: str) -
                 "statement_timeout = '60s'; notify pgrst, 'reload config'; Then sync again: it "
                 "goes on where it stopped.",
             )
+    if len(fault.code) == 5 and refuses_row(fault.code):
+        return row_refused(text, where)
     return _explain_status(fault, text, project)
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.changes import Applied, ChangeKind, ObjectChange
+from s3sync_tui.engine.refusals import apply_changes
 from s3sync_tui.errors import BucketError
 from s3sync_tui.source.looking import Looker
 from s3sync_tui.source.notifications import shown
@@ -35,6 +36,8 @@ class Looked:
     """Keys for which others applied something during each look."""
     failed: dict[str, BucketError]
     """Where the bucket would not say."""
+    refused: dict[str, str]
+    """Where the table does not take the row, and why."""
     after: datetime
     """When that was."""
 
@@ -104,6 +107,7 @@ async def look_into(
     left = set(keys)
     asked = 0
     failed: dict[str, BucketError] = {}
+    refused: dict[str, str] = {}
     for _ in range(ROUNDS):
         if not left:
             break
@@ -112,8 +116,9 @@ async def look_into(
         failed |= errors
         applied = await apply(seen, after)
         after = applied.at
+        refused |= applied.refused
         left = doubtful(seen, applied)
-    return Looked(asked, left, failed, after)
+    return Looked(asked, left, failed, refused, after)
 
 
 async def settle(catalog: Catalog, looker: Looker, collapsed: Collapsed) -> set[str]:
@@ -124,11 +129,14 @@ async def settle(catalog: Catalog, looker: Looker, collapsed: Collapsed) -> set[
     """
 
     async def apply(changes: Sequence[ObjectChange], after: datetime) -> Applied:
-        return await catalog.apply_changes(changes, looked_after=after)
+        return await apply_changes(catalog, changes, looked_after=after)
 
-    applied = await catalog.apply_changes(collapsed.changes)
+    applied = await apply_changes(catalog, collapsed.changes)
     open_questions = collapsed.looks | doubtful(collapsed.changes, applied)
     looked = await look_into(looker, apply, open_questions, applied.at)
     for key, error in looked.failed.items():
         log.warning("Nothing is told of %s: %s %s", shown(key), error, error.hint)
-    return looked.left | looked.failed.keys()
+    refused = applied.refused | looked.refused
+    for key, reason in refused.items():
+        log.warning("The row of %s is left out: %s", shown(key), reason)
+    return looked.left | looked.failed.keys() | refused.keys()

@@ -19,6 +19,7 @@ from s3sync_tui.engine.flow import one_fault
 from s3sync_tui.engine.lanes import Learner
 from s3sync_tui.engine.pipes import Inbox, Outlet, as_text
 from s3sync_tui.engine.progress import Counts, Progress
+from s3sync_tui.engine.refusals import Refusals
 from s3sync_tui.engine.stages import Stages, Task
 from s3sync_tui.errors import BucketError, S3SyncError
 from s3sync_tui.fault import fault_of_ours
@@ -103,6 +104,7 @@ class Done:
     learner: Learner
     gone_sample: list[str]
     rejected_sample: list[str]
+    refusals: Refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,14 @@ class _Member:
         if not work.cancelled():
             self._tell()
             stages = self._stages
-            self._outlet.say(Done(self._job.learner, stages.gone_sample, stages.rejected_sample))
+            self._outlet.say(
+                Done(
+                    self._job.learner,
+                    stages.gone_sample,
+                    stages.rejected_sample,
+                    stages.refusals,
+                )
+            )
 
     def ask(self) -> None:
         """Tell the parent, once, that there is nothing to do, or nothing left."""

@@ -31,6 +31,7 @@ from s3sync_tui.model import (
 )
 from s3sync_tui.phases import Phase
 from s3sync_tui.source.base import Source
+from s3sync_tui.source.notifications import shown
 from s3sync_tui.source.ranges import Listing
 
 ROWS_PER_RANGE = 5_000
@@ -118,6 +119,8 @@ class Pipeline:
         self._opener = opener
         self._most_processes = _most_processes(options) if opener else 1
         self._crew = Crew(self._told)
+        self.committed: list[int] = []
+        """The numbers of the batches that the catalog says it has committed."""
         self._listing: Listing | None = None
         self._group: asyncio.TaskGroup
         self._processes = 1
@@ -138,29 +141,48 @@ class Pipeline:
 
     def result(self) -> RunResult:
         """How the run stands."""
-        failed = [span for span, _ in self._failures]
-        reason = self._failures[0][1] if self._failures else None
+        error, hint = self._what_is_left()
         return RunResult(
             run_id=self._run_id,
-            status=RunStatus.FAILED if failed else RunStatus.SUCCEEDED,
+            status=RunStatus.FAILED if error else RunStatus.SUCCEEDED,
             mode=self._decision.mode,
             mode_reason=self._decision.reason,
             dry_run=self._options.dry_run,
             stats=self._progress.stats(),
             phases=self._progress.phases(),
-            failed_ranges=failed,
+            failed_ranges=[span for span, _ in self._failures],
             gone_sample=self._stages.gone_sample,
             rejected_sample=self._stages.rejected_sample,
-            error=f"{_ranges(len(failed))} could not be listed. {reason.message}" if reason else "",
-            hint=f"All others are done; the next run completes these. {reason.hint}"
-            if reason
-            else "",
-            exit_code=PartlyDone.exit_code if failed else 0,
+            error=error,
+            hint=hint,
+            exit_code=PartlyDone.exit_code if error else 0,
         )
 
     def lanes(self) -> Lanes | None:
         """What the next run may go by; None unless everything is listed and committed."""
-        return None if self._failures else self._course.lanes()
+        is_left = self._failures or self._stages.refusals.rows
+        return None if is_left else self._course.lanes()
+
+    def _what_is_left(self) -> tuple[str, str]:
+        """What of the bucket is not in the table, and what to do; empty where all is."""
+        errors: list[str] = []
+        hints: list[str] = []
+        if self._failures:
+            reason = self._failures[0][1]
+            ranges = _counted(len(self._failures), "key range")
+            errors.append(f"{ranges} could not be listed. {reason.message}")
+            hints.append(f"All others are done; the next run completes these. {reason.hint}")
+        refusals = self._stages.refusals
+        if refusals.error is not None:
+            rows = _counted(refusals.rows, "row")
+            errors.append(
+                f"{rows} could not be written, for example of {shown(refusals.key)}. "
+                f"{refusals.error.message}"
+            )
+            hints.append(
+                f"All others are written; each run tries these anew. {refusals.error.hint}"
+            )
+        return " ".join(errors), " ".join(hints)
 
     async def _run(self) -> None:
         progress = self._progress
@@ -185,6 +207,7 @@ class Pipeline:
             self._course.merge(done.learner)
             add_sample(self._stages.gone_sample, done.gone_sample)
             add_sample(self._stages.rejected_sample, done.rejected_sample)
+            self._stages.refusals.merge(done.refusals)
         progress.end(Phase.INSERT)
         written = progress.counts.added + progress.counts.changed
         worth_it = written >= max(VACUUM_FROM_ROWS, VACUUM_FROM_SHARE * self._images_before)
@@ -218,6 +241,7 @@ class Pipeline:
         self._sink(RangeFailed(span, error.message))
 
     def _committed(self, number: int, rows: int) -> None:
+        self.committed.append(number)
         counts = self._progress.counts
         self._sink(BatchInserted(number, rows, counts.added, counts.changed))
 
@@ -294,5 +318,5 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _ranges(number: int) -> str:
-    return f"{number} key range{'s' if number > 1 else ''}"
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}"

@@ -27,6 +27,8 @@ class Received:
     """Of keys that Postgres cannot store."""
     not_understood: int = 0
     """Messages, each time that they come."""
+    refused: int = 0
+    """Messages of which the table does not take a row, each time that they come."""
     lag_seconds: float | None = None
     """From the oldest change of the last batch to its commit, by S3's clock and the database's."""
 

@@ -20,6 +20,7 @@ from s3sync_tui.engine.changes import collapse, doubtful, look_into
 from s3sync_tui.engine.gathering import gather
 from s3sync_tui.engine.held import Held
 from s3sync_tui.engine.received import Received, ReceivedSink
+from s3sync_tui.engine.refusals import apply_changes
 from s3sync_tui.engine.settling import Delivery, Settling
 from s3sync_tui.errors import BucketError, BucketUnreachable, QueueUnreachable, S3SyncError
 from s3sync_tui.source.looking import Looker
@@ -208,6 +209,7 @@ class Receiver:
                 if key in open_keys:
                     waiting.setdefault(key, []).append(delivery)
                 else:
+                    delivery.refused = delivery.refused or applied.refused.get(key, "")
                     await self._settling.settle(delivery, key)
         if waiting:
             self._doubts.put_nowait(_Doubts(applied.at, waiting))
@@ -238,6 +240,7 @@ class Receiver:
         self._count(looked=looked.asked)
         for key in waiting.keys() - looked.left - looked.failed.keys():
             for delivery in waiting.pop(key):
+                delivery.refused = delivery.refused or looked.refused.get(key, "")
                 await self._settling.settle(delivery, key)
         # Where other keys were answered it is not the bucket that is to be waited for.
         has_answered = looked.asked > len(looked.failed)
@@ -263,7 +266,7 @@ class Receiver:
         while True:
             try:
                 catalog = await self._catalog()
-                applied = await catalog.apply_changes(changes, looked_after=after)
+                applied = await apply_changes(catalog, changes, looked_after=after)
             except S3SyncError as error:  # were it raised, messages would end as dead letters
                 self._catalog_answers.clear()
                 await backoff.wait("catalog", error, self._ends)

@@ -28,6 +28,8 @@ class Delivery:
     message: Message
     notice: Notice
     keys: set[str]
+    refused: str = ""
+    """Why the table does not take a row that it speaks of; empty where it takes all."""
 
 
 class Settling:
@@ -52,6 +54,15 @@ class Settling:
         """All that it says is committed."""
         if delivery.notice.faults:
             await self.put_off(delivery.message, delivery.notice.faults[0])
+        elif delivery.refused:
+            self._count(refused=1)
+            log.warning(
+                "A message comes back (%s, received %d times): %s",
+                shown(delivery.message.id),
+                delivery.message.receive_count,
+                delivery.refused,
+            )
+            await self._hide(delivery.message)
         else:
             self._done.put_nowait(delivery.message)
 
@@ -64,6 +75,9 @@ class Settling:
             message.receive_count,
             reason,
         )
+        await self._hide(message)
+
+    async def _hide(self, message: Message) -> None:
         try:
             await self._held.put_off(message)
         except S3SyncError as error:

@@ -13,6 +13,7 @@ from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.engine.flow import Batcher, BoundedQueue
 from s3sync_tui.engine.progress import Progress
 from s3sync_tui.engine.reconcile import Findings, reconcile
+from s3sync_tui.engine.refusals import Refusals
 from s3sync_tui.model import ObjectPage, Rows
 from s3sync_tui.phases import Phase
 from s3sync_tui.source.ranges import Listing
@@ -69,6 +70,7 @@ class Stages:
         ``committed`` of each batch: its number, and how many rows it changed."""
         self.gone_sample: list[str] = []
         self.rejected_sample: list[str] = []
+        self.refusals = Refusals()
         self._catalog = catalog
         self._task = task
         self._progress = progress
@@ -144,24 +146,27 @@ class Stages:
         await self._batches.put((write, rows), len(rows))
 
     async def _write(self) -> None:
-        counts, run_id = self._counts, self._task.run_id
         while taken := await self._batches.take(1):
             [(write, rows)] = taken
-            number = next(self._batch_numbers)
             self._progress.begin(Phase.INSERT)
-            if run_id is None:
-                written = len(rows)
-            elif write is Write.UPDATE:
-                written = await self._catalog.update_batch(run_id, number, rows)
-            else:
-                fresh = write is Write.LOAD
-                written = await self._catalog.insert_batch(run_id, number, rows, fresh=fresh)
-            counts.written += len(rows)
-            if write is Write.UPDATE:
-                counts.changed += written
-            else:
-                counts.added += written
-            self._committed(number, written)
+            await self.refusals.write(partial(self._write_batch, write), rows)
+
+    async def _write_batch(self, write: Write, rows: Rows) -> None:
+        counts, run_id = self._counts, self._task.run_id
+        number = next(self._batch_numbers)
+        if run_id is None:
+            written = len(rows)
+        elif write is Write.UPDATE:
+            written = await self._catalog.update_batch(run_id, number, rows)
+        else:
+            fresh = write is Write.LOAD
+            written = await self._catalog.insert_batch(run_id, number, rows, fresh=fresh)
+        counts.written += len(rows)
+        if write is Write.UPDATE:
+            counts.changed += written
+        else:
+            counts.added += written
+        self._committed(number, written)
 
 
 def add_sample(sample: list[str], keys: list[str]) -> None:
