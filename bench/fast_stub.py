@@ -55,8 +55,8 @@ class Bucket:
         self._rendered = Rendered(self._layout)
         before.close()
 
-    def page(self, query: Query) -> Body:
-        """The answer to one ListObjectsV2 request."""
+    def page(self, bucket: str, query: Query) -> Body:
+        """The answer to one ListObjectsV2 request of ``bucket``."""
         keys, limit = self._rendered, min(1000, int(query.get("max-keys", "1000")))
         prefix, delimiter = query.get("prefix", "").encode(), query.get("delimiter", "").encode()
         end = keys.not_before(prefix + _HIGHEST) if prefix else len(keys)
@@ -76,7 +76,7 @@ class Bucket:
         encoding = "<EncodingType>url</EncodingType>" if "encoding-type" in query else ""
         head = (
             f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="{_NAMESPACE}">'
-            f"<Name>stub</Name><Prefix>{prefix.decode()}</Prefix>{more if last < end else ''}"
+            f"<Name>{bucket}</Name><Prefix>{prefix.decode()}</Prefix>{more if last < end else ''}"
             f"<KeyCount>{number}</KeyCount><MaxKeys>{limit}</MaxKeys>{encoding}"
             f"<IsTruncated>{'true' if last < end else 'false'}</IsTruncated>"
         )
@@ -241,7 +241,7 @@ class Server:
         self._lists += 1
         if self._slowdown_rate and random.random() < self._slowdown_rate:
             return "503 Slow Down", [b"<Error><Code>SlowDown</Code><Message></Message></Error>"]
-        return "200 OK", self._bucket.page(query)
+        return "200 OK", self._bucket.page(path.strip("/"), query)
 
 
 def _base36(number: int) -> str:

@@ -132,9 +132,9 @@ class ListingStub:
             return Reply(200, headers={"x-amz-bucket-region": "us-east-1"})
         if self.slowdown_rate and random.random() < self.slowdown_rate:
             return error_reply(503, "SlowDown")
-        return Reply(200, self.listing(request.query))
+        return Reply(200, self.listing(request.query, request.path.strip("/")))
 
-    def listing(self, query: dict[str, str]) -> bytes:
+    def listing(self, query: dict[str, str], bucket: str = "stub-bucket") -> bytes:
         """The body of one page."""
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         limit = int(query.get("max-keys", "1000"))
@@ -156,6 +156,7 @@ class ListingStub:
             folders=folders,
             token=f"at-{at}" if at < end else None,
             encoded=query.get("encoding-type") == "url",
+            bucket=bucket,
         )
 
     def _folded(
@@ -181,6 +182,7 @@ def listing_body(
     folders: Sequence[str] = (),
     token: str | None = None,
     encoded: bool = True,
+    bucket: str = "stub-bucket",
 ) -> bytes:
     """A ListObjectsV2 answer as AWS writes it."""
     write = _encoded if encoded else escape
@@ -194,7 +196,8 @@ def listing_body(
         else "<IsTruncated>false</IsTruncated>"
     )
     return (
-        f'{_HEAD}<ListBucketResult xmlns="{_NAMESPACE}"><Name>stub</Name><Prefix></Prefix>{more}'
+        f'{_HEAD}<ListBucketResult xmlns="{_NAMESPACE}"><Name>{bucket}</Name><Prefix></Prefix>'
+        f"{more}"
         f"<KeyCount>{len(keys) + len(folders)}</KeyCount><MaxKeys>1000</MaxKeys>"
         f"{'<EncodingType>url</EncodingType>' if encoded else ''}"
         f"{objects}{prefixes}</ListBucketResult>"

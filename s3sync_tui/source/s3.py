@@ -15,12 +15,14 @@ from s3sync_tui.source.endpoint import REQUEST_SECONDS, Endpoint, Parameters, Si
 from s3sync_tui.source.faults import Elsewhere
 from s3sync_tui.source.listing import InvalidAnswer, Listing, is_storable, sort_key
 from s3sync_tui.source.looking import Seen, seen_in
-from s3sync_tui.source.page import build_page, parse_listing
+from s3sync_tui.source.page import beyond, build_page, parse_listing
 from s3sync_tui.source.selection import Selection
 from s3sync_tui.source.signing import AddressingStyle, Signer
 
 _DEEPEST = 4
 _LEVEL_PAGES = 10
+_MOST_HELD = 100_000
+"""Keys in a row that can't be stored. Of more, some may be counted twice."""
 _MOST_EMPTY_PAGES = 10_000
 """In a row: S3 sends empty pages where it passes over much that was deleted."""
 
@@ -36,6 +38,8 @@ class _Step:
     """The last key listed: ``rest.after``, or one beyond it that can't be stored."""
     tokens: frozenset[str] = frozenset()
     """The continuation tokens used since that key."""
+    held: tuple[str, ...] = ()
+    """Keys between ``rest.after`` and ``listed``, which can't be stored."""
     signed: Signed | None = None
 
 
@@ -226,14 +230,20 @@ class S3Source:
         listing.check(after=step.listed, prefix=self.prefix, tokens=step.tokens)
         keys, token = listing.keys, listing.next_token
         if token is None or (keys and sort_key(keys[-1]) >= sort_key(step.rest.up_to)):
-            return build_page(listing, step.rest, self._selection, last=True), None
+            return build_page(listing, step.rest, self._selection, last=True, held=step.held), None
         parameters = {k: v for k, v in step.parameters.items() if k != "StartAfter"}
         parameters["ContinuationToken"] = token
         signed = self._endpoint.sign(parameters)
         if not keys:
             if len(step.tokens) >= _MOST_EMPTY_PAGES:
                 raise InvalidAnswer(f"{_MOST_EMPTY_PAGES:,} pages in a row without a key")
-            return None, _Step(parameters, step.rest, step.listed, step.tokens | {token}, signed)
-        page = build_page(listing, step.rest, self._selection, last=False)
+            tokens = step.tokens | {token}
+            return None, _Step(parameters, step.rest, step.listed, tokens, step.held, signed)
+        held = (*step.held, *beyond(listing))
+        if len(held) < len(step.held) + len(keys):
+            told, held = step.held, held[len(step.held) :]
+        else:  # there was nothing but such keys
+            told, held = (held, ()) if len(held) > _MOST_HELD else ((), held)
+        page = build_page(listing, step.rest, self._selection, last=False, held=told)
         rest = KeyRange(page.span.up_to, step.rest.up_to)
-        return page, _Step(parameters, rest, keys[-1], frozenset({token}), signed)
+        return page, _Step(parameters, rest, keys[-1], frozenset({token}), held, signed)
