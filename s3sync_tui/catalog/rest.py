@@ -18,6 +18,7 @@ from tenacity import (
 )
 
 from s3sync_tui import __version__
+from s3sync_tui.catalog.rest_body import take_body
 from s3sync_tui.catalog.rest_faults import (
     RestFault,
     explain,
@@ -79,7 +80,7 @@ class RestCalls:
         client_class, options = await asyncio.to_thread(_supabase)
         connections = BULK_CALLS + _SPARE_CONNECTIONS
         self._http = httpx.AsyncClient(
-            headers={"User-Agent": USER_AGENT},
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
             timeout=_TIMEOUT,
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             # A hook, for supabase-py drops the status of errors that a gateway words.
@@ -177,7 +178,7 @@ class RestCalls:
 
 
 async def _raise_fault(answer: httpx.Response) -> None:
-    await answer.aread()
+    await take_body(answer)
     fault = read_fault(answer)
     if fault is not None:
         raise fault
