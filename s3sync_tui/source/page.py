@@ -23,17 +23,28 @@ def parse_listing(body: bytes) -> Listing:
     return listing
 
 
-def build_page(listing: Listing, span: KeyRange, selection: Selection, *, last: bool) -> ObjectPage:
+def build_page(
+    listing: Listing,
+    span: KeyRange,
+    selection: Selection,
+    *,
+    last: bool,
+    held: Sequence[str] = (),
+) -> ObjectPage:
     """The part of ``listing`` that lies in ``span``, selected and cut.
 
     The page's own span begins at ``span.after``. It reaches to the last listed
-    key that Postgres can store, or to ``span.up_to`` where it is the ``last``:
-    keys that can't be stored are on no side of any comparison, so it does not
-    matter between which pages they fall.
+    key that Postgres can store, or to ``span.up_to`` where it is the ``last``. It names the
+    keys within that can't be stored, and those that are ``held``: else they would come twice
+    where another range begins right behind the page's last key.
     """
     keys = listing.keys
+    up_to = span.up_to
     if last and keys:
         keys = keys[: bisect_right(keys, sort_key(span.up_to), key=sort_key)]
+    if not last:
+        keys = keys[: len(keys) - len(beyond(listing))]
+        up_to = keys[-1] if keys else span.after
     chosen: Sequence[int] = selection.indices(keys)
     rows = Rows(keys, listing.etags, listing.sizes, listing.modified)
     others: list[str] = []
@@ -47,9 +58,18 @@ def build_page(listing: Listing, span: KeyRange, selection: Selection, *, last: 
         others = [key if is_storable(key) else printable(key) for key in others]
     if len(chosen) < len(listing.keys):
         rows = rows.take(chosen)
-    up_to = span.up_to
-    if not last:
-        up_to = next((key for key in reversed(keys) if is_storable(key)), span.after)
+    for key in held:
+        (rejected if selection.matches(key) else others).append(printable(key))
     return ObjectPage(
         KeyRange(span.after, up_to), rows, others, rejected, weight_bytes=listing.weight_bytes
     )
+
+
+def beyond(listing: Listing) -> list[str]:
+    """The keys at the end of ``listing`` that can't be stored: they lie beyond a page that
+    reaches to the last one that can, and are held for the next."""
+    if listing.all_storable:
+        return []
+    keys = listing.keys
+    end = next((i + 1 for i in reversed(range(len(keys))) if is_storable(keys[i])), 0)
+    return keys[end:]

@@ -239,11 +239,11 @@ class S3Source:
                 raise InvalidAnswer(f"{_MOST_EMPTY_PAGES:,} pages in a row without a key")
             tokens = step.tokens | {token}
             return None, _Step(parameters, step.rest, step.listed, tokens, step.held, signed)
-        held = (*step.held, *beyond(listing))
-        if len(held) < len(step.held) + len(keys):
-            told, held = step.held, held[len(step.held) :]
-        else:  # there was nothing but such keys
-            told, held = (held, ()) if len(held) > _MOST_HELD else ((), held)
+        told, held = step.held, tuple(beyond(listing))
+        if len(held) == len(keys):  # nothing but such keys
+            told, held = (), step.held + held
+            if len(held) > _MOST_HELD:
+                told, held = held, ()
         page = build_page(listing, step.rest, self._selection, last=False, held=told)
         rest = KeyRange(page.span.up_to, step.rest.up_to)
         return page, _Step(parameters, rest, keys[-1], frozenset({token}), held, signed)

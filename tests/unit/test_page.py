@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from s3sync_tui.model import KeyRange
 from s3sync_tui.source.document import read_document
 from s3sync_tui.source.listing import ErrorInside, InvalidAnswer, Listing, printable
-from s3sync_tui.source.page import build_page, parse_listing
+from s3sync_tui.source.page import beyond, build_page, parse_listing
 from s3sync_tui.source.pattern import read_pattern
 from s3sync_tui.source.selection import Selection
 
@@ -252,9 +252,17 @@ def test_what_postgres_cannot_store_is_named_but_never_a_boundary() -> None:
     listing = listing_of("a.jpg", "b\0.jpg", "c\udcff.jpg", "c\udcff.txt", token="t")
     page = build_page(listing, KeyRange(), Selection(["*.jpg"]), last=False)
     assert page.images.keys == ["a.jpg"]
+    assert (page.rejected, page.others) == ([], [])
+    assert page.span == KeyRange("", "a.jpg")
+    page = build_page(
+        listing_of("d.jpg"),
+        KeyRange("a.jpg"),
+        Selection(["*.jpg"]),
+        last=True,
+        held=beyond(listing),
+    )
     assert page.rejected == ["b\\x00.jpg", "c\\xff.jpg"]
     assert page.others == ["c\\xff.txt"]
-    assert page.span == KeyRange("", "a.jpg")
     listing = listing_of("b\0.jpg", token="t")
     assert build_page(listing, KeyRange("a"), Selection(), last=False).span == KeyRange("a", "a")
 
