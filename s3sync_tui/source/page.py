@@ -48,18 +48,17 @@ def build_page(
     chosen: Sequence[int] = selection.indices(keys)
     rows = Rows(keys, listing.etags, listing.sizes, listing.modified)
     others: list[str] = []
-    rejected: list[str] = []
     if len(chosen) < len(keys):
         picked = set(chosen)
         others = [key for i, key in enumerate(keys) if i not in picked]
+    rejected = [printable(key) for key in held if selection.matches(key)]
+    others = [printable(key) for key in held if not selection.matches(key)] + others
     if not listing.all_storable:
-        rejected = [printable(keys[i]) for i in chosen if not is_storable(keys[i])]
+        rejected += [printable(keys[i]) for i in chosen if not is_storable(keys[i])]
         chosen = [i for i in chosen if is_storable(keys[i])]
         others = [key if is_storable(key) else printable(key) for key in others]
     if len(chosen) < len(listing.keys):
         rows = rows.take(chosen)
-    for key in held:
-        (rejected if selection.matches(key) else others).append(printable(key))
     return ObjectPage(
         KeyRange(span.after, up_to), rows, others, rejected, weight_bytes=listing.weight_bytes
     )
