@@ -49,8 +49,8 @@ class Command:
         assert "Traceback" not in done.stderr, done.stderr
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        """Start it, and leave it running."""
+    def start(self, *arguments: str, apart: bool = False, **environ: str) -> subprocess.Popen[str]:
+        """Start it, and leave it running; ``apart`` in a session of its own."""
         return subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self.directory,
@@ -59,6 +59,7 @@ class Command:
             stderr=subprocess.PIPE,
             text=True,
             preexec_fn=_hear_of_hang_ups,
+            start_new_session=apart,
         )
 
     def _environment(self, environ: dict[str, str]) -> dict[str, str]:
