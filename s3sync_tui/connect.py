@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from s3sync_tui.errors import SchemaError, SettingsError
-from s3sync_tui.settings import Settings, describe_database
+from s3sync_tui.settings import Settings, describe_database, keep_secrets_of
 
 if TYPE_CHECKING:
     from s3sync_tui.catalog.base import Catalog
@@ -78,6 +78,7 @@ async def open_catalog(settings: Settings, *, verify: bool = True) -> AsyncItera
     Raises :class:`~s3sync_tui.errors.CatalogError` and
     :class:`~s3sync_tui.errors.SchemaError`.
     """
+    keep_secrets_of(settings)
     if settings.supabase_url is not None and settings.supabase_key is not None:
         await load_module("s3sync_tui.catalog.supabase")
         from s3sync_tui.catalog.supabase import SupabaseCatalog
@@ -111,6 +112,7 @@ async def open_catalog(settings: Settings, *, verify: bool = True) -> AsyncItera
 async def postgres_catalog(settings: Settings) -> AsyncIterator[tuple[PostgresCatalog, bool]]:
     """A catalog over a Postgres connection, not yet opened, and whether it is the
     embedded one, which runs for as long as this lasts."""
+    keep_secrets_of(settings)
     await load_module("s3sync_tui.catalog.postgres")
     from s3sync_tui.catalog.postgres import PostgresCatalog
 

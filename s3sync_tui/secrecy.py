@@ -24,6 +24,7 @@ _NO_SECRETS = {"postgres", "password", "supabase", "minioadmin", "localhost"}
 
 _MOST_LASTING = 64
 _MOST_PASSING = 16
+_MOST_ENDS = 8
 _GONE = "…"
 
 # Case matters where ordinary words would go along.
@@ -83,12 +84,14 @@ def keep_secret(value: str | None, *, passes: bool = False) -> None:
 
 
 def keep_url_secret(url: str | None) -> None:
-    """The password in ``url``, as it is written there and decoded; with or without a scheme."""
+    """The password in ``url``, as it is written there and decoded. The URL may lack its scheme,
+    and the password may hold what it should not: where it ends is then anybody's guess."""
     rest = (url or "").rpartition("://")[2]
-    login = rest.rpartition("@")[0]
-    password = login.partition(":")[2]
-    keep_secret(password)
-    keep_secret(unquote(password))
+    ends = [at for at, c in enumerate(rest) if c == "@"]
+    for end in ends[:_MOST_ENDS]:
+        password = rest[:end].partition(":")[2]
+        keep_secret(password)
+        keep_secret(unquote(password))
 
 
 def without_secrets(text: str) -> str:

@@ -9,12 +9,15 @@ from s3sync_tui.errors import SettingsError
 from s3sync_tui.headless.quoting import environment_line
 from s3sync_tui.settings import SETTINGS, SettingInfo
 from s3sync_tui.settings.given import shown
+from s3sync_tui.settings.proxies import NAMES
 
 _PREFIXES = ("AWS_", "S3SYNC_", "SUPABASE_", "PG")
 _NAMES = {
     *("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("NO_PROXY", "no_proxy"),
 }
+_PROXIES = {*NAMES, *map(str.upper, NAMES)}
+"""They may hold a password."""
 _HEAD = """\
 # Variables of s3sync-tui, read by systemd or cron. Secrets: for its owner alone.
 """
@@ -30,7 +33,7 @@ def job_variables(flags: Mapping[str, object], environ: Mapping[str, str]) -> di
     chosen = {
         name: value
         for name, value in sorted(environ.items())
-        if value and (name in names or name.startswith(_PREFIXES))
+        if value and (name in names | _PROXIES or name.startswith(_PREFIXES))
     }
     for setting in SETTINGS:
         if setting.name in flags:

@@ -34,7 +34,8 @@ from s3sync_tui.headless.notifications_plan import (
 )
 from s3sync_tui.settings import Settings
 from s3sync_tui.source.aws import FIRST_REGION, aws_client
-from s3sync_tui.source.login import LOGIN_HINT, NO_LOGIN
+from s3sync_tui.source.faults import discreet
+from s3sync_tui.source.login import LOGIN_HINT, NO_LOGIN, login_trouble
 from s3sync_tui.source.notifications import shown
 from s3sync_tui.source.queue_faults import queue_fault
 
@@ -264,10 +265,12 @@ def _bucket_fault(error: Exception, bucket: str) -> BucketError:
                 f"These credentials may not do this for bucket {bucket!r}: {asked} says {code}.",
                 hint=_RIGHTS,
             )
-        said = shown(error.response.get("Error", {}).get("Message", ""))
+        said = discreet(str(error.response.get("Error", {}).get("Message", "")), 300)
         return BucketError(f"Bucket {bucket!r}: {asked} says {code}: {said}", hint=_RIGHTS)
     if isinstance(error, NO_LOGIN):
-        return BucketDenied(f"No credentials for bucket {bucket!r}: {error}", hint=LOGIN_HINT)
+        return BucketDenied(
+            f"No credentials for bucket {bucket!r}: {login_trouble(error)}", hint=LOGIN_HINT
+        )
     if isinstance(error, boto.ConnectionError | boto.HTTPClientError):
         return BucketUnreachable(
             f"AWS does not answer ({type(error).__name__}).",
@@ -277,4 +280,4 @@ def _bucket_fault(error: Exception, bucket: str) -> BucketError:
 
 
 def _code(error: boto.ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
+    return discreet(str(error.response.get("Error", {}).get("Code", "")), 80)

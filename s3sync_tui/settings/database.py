@@ -22,7 +22,7 @@ _OF_OTHER_PROGRAMS = {"pgbouncer", "connection_limit", "pool_timeout", "schema",
 
 _MUST = "must be a postgres:// or postgresql:// URL, or libpq's host=… dbname=… form"
 _EXAMPLE = "A URL looks like postgresql://user:password@db.example.com:5432/postgres."
-_ENCODE = (
+ENCODE = (
     "In user and password, write each special character as % and two digits: "
     "@ as %40, / as %2F, : as %3A, ? as %3F, # as %23, % as %25."
 )
@@ -40,17 +40,17 @@ def check_database_url(url: SecretStr) -> SecretStr:
     if _PLACEHOLDER.search(text):
         raise Unfit(
             "still holds the placeholder for the password",
-            f"Replace [YOUR-PASSWORD], brackets and all. {_ENCODE}",
+            f"Replace [YOUR-PASSWORD], brackets and all. {ENCODE}",
         )
     if is_url and re.search(r"%(?![0-9A-Fa-f]{2})", text):
-        raise Unfit("holds a % that is not followed by two hexadecimal digits", _ENCODE)
+        raise Unfit("holds a % that is not followed by two hexadecimal digits", ENCODE)
     parts = _parse(text)
     if isinstance(parts, Unfit):
         raise parts
     if is_url and _is_torn(text):
-        raise Unfit("holds an @ or / where none can be", _ENCODE)
+        raise Unfit("holds an @ or / where none can be", ENCODE)
     if not all(_is_port(port) for port in parts.get("port", "").split(",")):
-        raise Unfit("must have a port from 1 to 65535", _ENCODE if is_url else _PORTS)
+        raise Unfit("must have a port from 1 to 65535", ENCODE if is_url else _PORTS)
     return url
 
 
@@ -92,7 +92,7 @@ def _parse(text: str) -> dict[str, str] | Unfit:
             f"Remove {unknown[1]}=… from it; for poolers nothing needs to be set.",
         )
     if text.startswith(_SCHEMES):
-        return Unfit("is not a valid connection URL", f"{_EXAMPLE} {_ENCODE}")
+        return Unfit("is not a valid connection URL", f"{_EXAMPLE} {ENCODE}")
     return Unfit(
         "is not valid in libpq's host=… dbname=… form", "Put values with spaces in single quotes."
     )

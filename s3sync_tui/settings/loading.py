@@ -14,7 +14,9 @@ from s3sync_tui.errors import SettingsError
 from s3sync_tui.settings.fields import SETTINGS, Settings
 from s3sync_tui.settings.file import SettingsFile, read_settings_file
 from s3sync_tui.settings.given import Given, Level, shown
+from s3sync_tui.settings.proxies import check_proxies
 from s3sync_tui.settings.rules import Unfit
+from s3sync_tui.settings.secrets import keep_given_secrets
 
 _DEFAULT = "default"
 _KEY_HINT = (
@@ -59,11 +61,15 @@ def load_settings(
     except SettingsError as error:
         faults.append(error)
         file_is_known = False
-    given = _given_by_flags(flags, directory)
-    for lower in (_given_by_variables(environ, directory), _given_by_file(file)):
+    given: dict[str, Given] = {}
+    levels = (_given_by_flags(flags, directory), _given_by_variables(environ, directory))
+    for lower in (*levels, _given_by_file(file)):
+        # Before anything is said of them; also those that are outranked.
+        keep_given_secrets((it.value for it in lower.values() if it.setting.is_secret), environ)
         given = lower | given
     if file is not None:
         faults += _unknown_keys(file)
+    faults += check_proxies(environ)
     outranked = _set_aside(given, environ)
     values = {name: it.parsed() for name, it in given.items() if name not in outranked}
     settings, misfits = _validated(values, given)

@@ -12,6 +12,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.session import Session
 
+from s3sync_tui.source.login import find_credentials, read_login
 from s3sync_tui.source.service_models import read_models_quickly
 
 FIRST_REGION = "us-east-1"
@@ -37,10 +38,20 @@ def aws_client(
         max_pool_connections=connections,
         retries={"mode": "standard", "total_max_attempts": 4},
     )
-    return session.create_client(
+    client = session.create_client(
         service,
         region_name=region or session.get_config_variable("region") or FIRST_REGION,
         endpoint_url=endpoint,
         verify=str(ca_bundle) if ca_bundle is not None else None,
         config=ours.merge(config) if config is not None else ours,
     )
+    credentials = find_credentials(session)
+    if credentials is None:
+        return client
+
+    def keep(**_: Any) -> None:
+        read_login(credentials)
+
+    # Each time that it signs, for logins are replaced while it is used.
+    client.meta.events.register("before-sign", keep)
+    return client

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
@@ -68,7 +68,7 @@ _T = TypeVar("_T")
 class Signed:
     """A LIST request ready to be sent."""
 
-    url: str
+    url: str = field(repr=False)
     at: float
 
     @property
@@ -275,7 +275,8 @@ class Endpoint:
         scheme, _, rest = url.partition("://")
         host = rest.partition("/")[0]
         if host not in self._proxies:
-            self._proxies[host] = None if proxy_bypass(host) else getproxies().get(scheme)
+            proxy = None if proxy_bypass(host) else getproxies().get(scheme)
+            self._proxies[host] = proxy if not proxy or "://" in proxy else f"http://{proxy}"
         return self._proxies[host]
 
     def _read_clock(self, headers: CIMultiDictProxy[str], now: float) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import Protocol
 from urllib.parse import parse_qsl, quote, urlsplit
+
+from s3sync_tui.source.login import Login
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _WHAT = "list-type=2"
@@ -26,17 +27,6 @@ _NAMES = {
     "Prefix": "prefix",
     "StartAfter": "start-after",
 }
-
-
-class Login(Protocol):
-    """What botocore signs with, at one moment."""
-
-    @property
-    def access_key(self) -> str: ...
-    @property
-    def secret_key(self) -> str: ...
-    @property
-    def token(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from botocore import exceptions as boto
 
 from s3sync_tui.errors import QueueDenied, QueueError, QueueMissing, QueueUnreachable
-from s3sync_tui.source.login import LOGIN_HINT, NO_LOGIN
+from s3sync_tui.source.faults import discreet
+from s3sync_tui.source.login import LOGIN_HINT, NO_LOGIN, login_trouble
 
 _MISSING = {
     "AWS.SimpleQueueService.NonExistentQueue",
@@ -41,7 +42,7 @@ def queue_fault(error: Exception, queue: str) -> QueueError:
     if isinstance(error, boto.ClientError) and not error.operation_name.startswith("Assume"):
         return _refused(error, queue)
     if isinstance(error, NO_LOGIN):
-        return QueueDenied(f"No credentials for {queue}: {error}", hint=LOGIN_HINT)
+        return QueueDenied(f"No credentials for {queue}: {login_trouble(error)}", hint=LOGIN_HINT)
     if isinstance(error, boto.ConnectionError | boto.HTTPClientError):
         return QueueUnreachable(
             f"{queue} does not answer ({type(error).__name__}).",
@@ -55,7 +56,7 @@ def queue_fault(error: Exception, queue: str) -> QueueError:
 
 
 def _refused(error: boto.ClientError, queue: str) -> QueueError:
-    code = str(error.response.get("Error", {}).get("Code", ""))
+    code = discreet(str(error.response.get("Error", {}).get("Code", "")), 80)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _MISSING:
         return QueueMissing(

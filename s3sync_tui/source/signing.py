@@ -18,7 +18,13 @@ from botocore.session import Session
 
 from s3sync_tui.errors import BucketDenied, BucketError, BucketUnreachable
 from s3sync_tui.source.faults import Place
-from s3sync_tui.source.login import LOGIN_HINT, NO_LOGIN
+from s3sync_tui.source.login import (
+    LOGIN_HINT,
+    NO_LOGIN,
+    find_credentials,
+    login_trouble,
+    read_login,
+)
 from s3sync_tui.source.mould import Mould
 from s3sync_tui.source.service_models import read_models_quickly
 
@@ -92,15 +98,14 @@ class Signer:
         try:
             client = self._connected()
             is_list = operation == "list_objects_v2"
-            if is_list and client.mould is not None:
-                login = client.credentials.get_frozen_credentials()
+            login = read_login(client.credentials) if client.credentials is not None else None
+            if is_list and client.mould is not None and login is not None:
                 now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
                 return client.mould.url(parameters, login, now)
             url = client.s3.generate_presigned_url(
                 operation, Params={"Bucket": self._bucket, **parameters}, ExpiresIn=VALID_SECONDS
             )
-            if is_list:
-                login = client.credentials.get_frozen_credentials()
+            if is_list and login is not None:
                 client.mould = Mould.of(url, parameters, login)
             return url
         except (boto.BotoCoreError, boto.ClientError, ValueError) as error:
@@ -124,7 +129,7 @@ class Signer:
             if self._client is None:
                 session = Session(profile=self._profile)
                 read_models_quickly(session)
-                credentials = session.get_credentials()
+                credentials = find_credentials(session)
                 # The session's region is a default for everything. It says nothing
                 # about another store, and about a bucket of AWS only until AWS does.
                 fallback = None if self._endpoint else session.get_config_variable("region")
@@ -147,15 +152,11 @@ class Signer:
                 f"{bucket!r} cannot be the name of a bucket.",
                 hint="3 to 63 characters: lower-case letters, digits, hyphens, dots; without s3://.",
             )
-        if isinstance(error, boto.ClientError):
-            code = error.response.get("Error", {}).get("Code", "no reason given")
-            return BucketDenied(
-                f"No credentials for bucket {bucket!r}: {error.operation_name} says {code}.",
-                hint=LOGIN_HINT,
-            )
         if isinstance(error, NO_LOGIN):
-            return BucketDenied(f"No credentials for bucket {bucket!r}: {error}", hint=LOGIN_HINT)
-        if isinstance(error, boto.HTTPClientError):
+            return BucketDenied(
+                f"No credentials for bucket {bucket!r}: {login_trouble(error)}", hint=LOGIN_HINT
+            )
+        if isinstance(error, boto.HTTPClientError | boto.ConnectionError):
             return BucketUnreachable(
                 f"Credentials for bucket {bucket!r} cannot be fetched: {type(error).__name__}.",
                 hint="The login service (STS, IAM Identity Center) does not answer.",
