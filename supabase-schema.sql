@@ -1,4 +1,4 @@
--- s3sync-tui: the catalog. Schema version 3.
+-- s3sync-tui: the catalog. Schema version 4.
 --
 -- Paste it into Supabase's SQL editor, feed it to psql, or run
 -- `s3sync-tui schema --apply`. It may be applied any number of times, also over
@@ -10,8 +10,8 @@ begin;
 set local search_path = public, pg_temp;
 set local client_min_messages = warning;
 set local statement_timeout = 0;
--- Whoever waits for us waits no longer than this.
-set local lock_timeout = '20s';
+-- Who comes after us waits behind us for a lock that we wait for: no longer than this.
+set local lock_timeout = '5s';
 select pg_advisory_xact_lock(hashtext('s3sync-tui schema'));
 
 -- 1. What is in the way? ------------------------------------------------------
@@ -42,9 +42,9 @@ begin
     raise exception using errcode = 'S3S03',
       message = format('a table %s exists that s3sync-tui did not make', 'images_counts'),
       hint = 'Rename it, or choose another table name (--table), then apply the schema again.';
-  elsif v_version > 3 then
+  elsif v_version > 4 then
     raise exception using errcode = 'S3S03',
-      message = format('the schema has version %s already, and this is version 3', v_version),
+      message = format('the schema has version %s already, and this is version 4', v_version),
       hint = 'Upgrade s3sync-tui with: pip install --upgrade s3sync-tui';
   end if;
 
@@ -119,7 +119,11 @@ begin
         hint = 'Drop them, apply the schema, and create them again.';
     end if;
 
-    execute format('select count(*) from %s where filename is null', v_class) into v_found;
+    -- Not under the lock, row by row, where the column itself keeps them out.
+    select attnotnull::integer - 1 into v_found from pg_attribute where attrelid = v_class and attname = 'filename';
+    if v_found < 0 then
+      execute format('select count(*) from %s where filename is null', v_class) into v_found;
+    end if;
     if v_found > 0 then
       raise exception using errcode = 'S3S03',
         message = format('%s rows of %s have no filename', v_found, v_table),
@@ -322,7 +326,7 @@ declare
   v_suffix text := replace(trim('s3sync_version', '"'), 's3sync' || '_version', '');
 begin
   -- Those of an older version may have other parameters, and would stay beside ours.
-  if exists (select from sync_schema where table_name = 'images' and version < 3) then
+  if exists (select from sync_schema where table_name = 'images' and version < 4) then
     for v_name in select p.oid::regprocedure::text from pg_proc p
         where p.pronamespace = 'public'::regnamespace
           and p.proname ~ ('^s3sync_[a-z]+(_[a-z]+)*' || v_suffix || '$') loop
@@ -333,7 +337,7 @@ end $$;
 
 create or replace function s3sync_version() returns integer
   language sql immutable set search_path = public, pg_temp
-  as $$ select 3 $$;
+  as $$ select 4 $$;
 
 -- What stops a sync: damage to the tables, or a role that sees no rows.
 create or replace function s3sync_problems() returns text[]
@@ -373,6 +377,54 @@ as $$
   ], null)
 $$;
 
+-- What this transaction does is on the disk when it is answered, also where the server's
+-- setting leaves that to chance. Others' commits before it are then, too: they get there in
+-- their order.
+create or replace function s3sync_to_disk() returns void
+  language plpgsql set search_path = public, pg_temp
+as $$
+begin
+  if current_setting('synchronous_commit') = 'off' then
+    perform set_config('synchronous_commit', 'local', true);
+  end if;
+end $$;
+
+-- Locks the rows of these filenames, in key order, and waits for none while it holds another:
+-- whoever else locks them, in whatever order, never waits in a circle with us.
+create or replace function s3sync_lock_rows(p_filenames text[]) returns void
+  language plpgsql set search_path = public, pg_temp
+  set enable_seqscan = off set enable_bitmapscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
+as $$
+declare
+  v_locked text[];
+  v_taken text;
+  v_attempts_left integer := 20;
+begin
+  while v_attempts_left > 0 loop
+    v_attempts_left := v_attempts_left - 1;
+    begin
+      v_locked := array(select i.filename from unnest(p_filenames) as n(filename)
+        join images i on i.filename = n.filename
+        order by n.filename collate "C" for no key update of i skip locked);
+      select min(f collate "C") into v_taken from (
+        select i.filename from unnest(p_filenames) as n(filename) join images i on i.filename = n.filename
+        except select unnest(v_locked)) t(f);
+      if v_taken is null then return; end if;
+      raise exception using errcode = 'S3S06', message = 'some rows are taken';
+    exception when sqlstate 'S3S06' then null; -- with that, all that we have locked is free again
+    end;
+    begin
+      perform from images i where i.filename = v_taken for no key update;
+      raise exception using errcode = 'S3S06', message = 'the row is free';
+    exception when sqlstate 'S3S06' then null;
+    end;
+  end loop;
+  -- Too lively a table for that. A circle is then found by the server, and we come again.
+  perform from unnest(p_filenames) as n(filename) join images i on i.filename = n.filename
+    order by n.filename collate "C" for no key update of i;
+end $$;
+
 create or replace function s3sync_summary(out objects_total bigint, out bytes_total bigint, out at timestamptz)
   language sql stable set search_path = public, pg_temp
 as $$
@@ -391,6 +443,7 @@ as $$
 declare
   v_lease sync_leases;
 begin
+  perform s3sync_to_disk();
   insert into sync_leases (table_name, bucket, run_id, holder, expires_at)
     values ('images', p_bucket, 0, '', '-infinity') on conflict do nothing;
   -- FOR UPDATE waits for batches of the old holder that are being written just
@@ -458,16 +511,38 @@ begin
   return true;
 end $$;
 
+-- Whether all of the batches p_first[i] to p_last[i], once committed, still are.
+create or replace function s3sync_check_batches(p_run_id bigint, p_first integer[], p_last integer[]) returns void
+  language plpgsql set search_path = public, pg_temp
+as $$
+declare
+  v_lost bigint;
+begin
+  select coalesce(sum(n.last - n.first + 1 - (select count(*) from sync_batches b
+      where b.run_id = p_run_id and b.batch between n.first and n.last)), 0)
+    into v_lost from unnest(p_first, p_last) as n(first, last);
+  if v_lost > 0 then
+    raise exception using errcode = 'S3S05',
+      message = format('%s batches that had been committed are gone', v_lost);
+  end if;
+end $$;
+
 -- The final state; added and changed come from the batches themselves. p_lanes, of a
 -- run that succeeded, is what s3sync_lanes returns from then on. A repeated call (the
 -- answer was lost) changes nothing and answers the same.
+--
+-- The run knows of the batches p_first[i] to p_last[i] that they were committed. A crash of
+-- the server, or a standby that takes over, may have undone some since: such a run cannot
+-- end succeeded.
 create or replace function s3sync_finish_run(
   p_run_id bigint, p_status text, p_total bigint, p_gone bigint, p_rejected bigint, p_list_requests bigint,
   p_cost_usd double precision, p_error text, p_hint text, p_details jsonb, p_lanes jsonb default null,
+  p_first integer[] default '{}', p_last integer[] default '{}',
   out added bigint, out changed bigint)
   language plpgsql set search_path = public, pg_temp
 as $$
 begin
+  perform s3sync_to_disk();
   -- Waits for batches that are being written just now, and keeps later ones out.
   perform from sync_leases l where l.run_id = p_run_id for update;
   if not found then
@@ -477,6 +552,9 @@ begin
       raise exception using errcode = 'S3S01', message = 'another run has taken over the lease';
     end if;
     return;
+  end if;
+  if p_status = 'succeeded' then
+    perform s3sync_check_batches(p_run_id, p_first, p_last);
   end if;
   select coalesce(sum(b.added), 0), coalesce(sum(b.changed), 0) into added, changed
     from sync_batches b where b.run_id = p_run_id;
@@ -538,14 +616,25 @@ declare
   v_done sync_batches;
 begin
   -- Nobody waits for the disk after each batch. What a crash of the server undoes is
-  -- inserted by the next run: this one cannot end succeeded, for finish_run's own commit
-  -- waits, and the disk gets commits in their order.
+  -- inserted by the next run: this one cannot end succeeded, for finish_run misses the
+  -- batch, and its own commit waits for the disk, which gets commits in their order.
   perform set_config('synchronous_commit', 'off', true);
   insert into sync_batches (run_id, batch) values (p_run_id, p_batch) on conflict do nothing;
   if not found then
     select * into v_done from sync_batches where run_id = p_run_id and batch = p_batch;
   end if;
   return v_done;
+end $$;
+
+-- A batch that was written in parts, as batches of their own: none of them may be undone
+-- without this one.
+create or replace function s3sync_join_batches(p_run_id bigint, p_batch integer, p_parts integer[]) returns void
+  language plpgsql set search_path = public, pg_temp
+as $$
+begin
+  perform s3sync_hold_lease(p_run_id);
+  perform s3sync_check_batches(p_run_id, p_parts, p_parts);
+  perform s3sync_claim_batch(p_run_id, p_batch);
 end $$;
 
 -- Whether changes of any of these objects have been applied since the run began. What it
@@ -727,6 +816,10 @@ as $$
 declare
   v_changed integer;
 begin
+  perform s3sync_lock_rows(array(
+    select n.filename from unnest(p_filenames, p_sizes, p_etags) as n(filename, size_bytes, etag)
+    join images i on i.filename = n.filename
+    where i.etag is distinct from n.etag or i.size_bytes is distinct from n.size_bytes or i.missing_since is not null));
   with n as (
     select distinct on (filename collate "C") *
     from unnest(p_filenames, p_sizes, p_etags, p_modified) as n(filename, size_bytes, etag, last_modified)
@@ -827,6 +920,7 @@ declare
   v_bytes bigint[];
   v_attempts_left integer := 10;
 begin
+  perform s3sync_to_disk();
   -- All that we are told has happened by now: a listing or a look that begins later knows it.
   at := clock_timestamp();
   added := 0; changed := 0; gone := 0; stale := 0; doubtful := '{}';
@@ -880,8 +974,7 @@ begin
   loop
     begin
       -- Also rows that are right already: a run may be about to change them.
-      perform from unnest(v_filenames || v_removed) as n(filename) join images i on i.filename = n.filename
-        order by n.filename collate "C" for no key update of i;
+      perform s3sync_lock_rows(v_filenames || v_removed);
       perform from unnest(v_filenames) as n(filename) join images_archive a on a.filename = n.filename
         order by n.filename collate "C" for no key update of a;
       update images i set missing_since = clock_timestamp() from unnest(v_removed) as n(filename)
@@ -1034,6 +1127,7 @@ declare
   v_known text[];
   v_now timestamptz;
 begin
+  perform s3sync_to_disk();
   perform s3sync_hold_lease(p_run_id);
   loop
     v_now := clock_timestamp();
@@ -1042,6 +1136,10 @@ begin
       and c.filename > p_after collate "C" and c.filename <= p_up_to collate "C" and c.applied_at + '0' > p_started_at);
     v_known := p_present || v_overtaken;
     begin
+      perform s3sync_lock_rows(array(select i.filename from images i
+        where i.filename > p_after collate "C" and i.filename <= p_up_to collate "C"
+          and i.missing_since is null and (i.created_at is null or i.created_at < p_started_at)
+          and not exists (select from unnest(v_known) p(filename) where p.filename = i.filename)));
       update images i set missing_since = v_now
         where i.filename > p_after collate "C" and i.filename <= p_up_to collate "C"
           and i.missing_since is null and (i.created_at is null or i.created_at < p_started_at)
@@ -1269,6 +1367,23 @@ begin
   return v_facts || jsonb_build_object('runs', v_runs, 'newest_key', v_newest);
 end $$;
 
+-- Who keeps statements of ours waiting, as far as can be told: of the sessions that hold a lock
+-- on one of our tables and wait for none, that with the strongest, then that of the oldest
+-- transaction. All null where there is none; since is null where this user may not know.
+create or replace function s3sync_holder(out pid integer, out application text, out role text, out since timestamptz)
+  language sql stable set search_path = public, pg_temp
+as $$
+  select a.pid, a.application_name, a.usename::text, coalesce(a.xact_start, a.query_start)
+  from pg_locks l join pg_stat_activity a on a.pid = l.pid
+  join (values ('AccessExclusiveLock', 6), ('ExclusiveLock', 5), ('ShareRowExclusiveLock', 4), ('ShareLock', 3),
+    ('RowExclusiveLock', 2), ('RowShareLock', 1)) m(mode, strength) on m.mode = l.mode
+  where l.granted and l.locktype = 'relation' and a.datname = current_database()
+    and l.relation in (select to_regclass(format('public.%I', t))::oid from unnest(array['images', 'images_archive',
+      'images_counts', 'sync_runs', 'sync_leases', 'sync_batches', 'sync_lanes', 'sync_changes']) t)
+    and a.pid <> pg_backend_pid() and not exists (select from pg_locks w where w.pid = a.pid and not w.granted)
+  order by m.strength desc, coalesce(a.xact_start, a.query_start) limit 1
+$$;
+
 -- The truth, counted: how far the kept counts are from it, and how many filenames
 -- occur more than once. Reads all rows: minutes at a hundred million.
 create or replace function s3sync_verify(
@@ -1363,7 +1478,7 @@ begin
   end loop;
 end $$;
 
-insert into sync_schema (table_name, version) values ('images', 3)
+insert into sync_schema (table_name, version) values ('images', 4)
   on conflict (table_name) do update set version = excluded.version, applied_at = now()
   where sync_schema.version <> excluded.version;
 commit;

@@ -182,10 +182,18 @@ class PostgresCatalog(FunctionCatalog):
             raise explain(error, self.description, self._table) from error
 
 
+_CASTS = {
+    "p_sizes": "::bigint[]",
+    "p_modified": "::timestamptz[]",
+    "p_first": "::integer[]",
+    "p_last": "::integer[]",
+}
+
+
 def _cast(name: str, value: object) -> str:
     if not isinstance(value, list):
         return ""
-    return {"p_sizes": "::bigint[]", "p_modified": "::timestamptz[]"}.get(name, "::text[]")
+    return _CASTS.get(name, "::text[]")
 
 
 def _adapted(value: object) -> object:

@@ -14,7 +14,7 @@ from s3sync_tui.errors import CatalogDenied, S3SyncError, SchemaError
 if TYPE_CHECKING:
     import psycopg
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The version that this program needs; ``s3sync_version()`` of the database says
 what it has."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.engine.delta import decide
 from s3sync_tui.engine.member import Opener
 from s3sync_tui.engine.pipeline import Pipeline, SyncOptions
-from s3sync_tui.errors import LeaseLost, S3SyncError
+from s3sync_tui.errors import LeaseLost, RowsLost, S3SyncError
 from s3sync_tui.events import RunFinished, RunStarted, Sink
 from s3sync_tui.model import Lanes, RunRequest, RunResult, RunStatus, RunTicket
 from s3sync_tui.source.base import Source
@@ -87,7 +88,7 @@ async def sync(
         ours = S3SyncError(f"A fault of s3sync-tui: {type(fault).__name__}.")
         result = _failed(run.result(), ours, RunStatus.FAILED)
 
-    finishing = asyncio.create_task(_finish(catalog, result, learnt))
+    finishing = asyncio.create_task(_finish(catalog, result, learnt, run.committed))
     try:
         await asyncio.wait({finishing}, timeout=FINISH_SECONDS if cancelled else None)
     except asyncio.CancelledError as stop:
@@ -104,12 +105,18 @@ async def sync(
     return result
 
 
-async def _finish(catalog: Catalog, result: RunResult, lanes: Lanes | None) -> RunResult:
+async def _finish(
+    catalog: Catalog, result: RunResult, lanes: Lanes | None, committed: Sequence[int]
+) -> RunResult:
     """The result with its figures as the database counted them."""
     if result.run_id is None:
         return result
     try:
-        stats = await catalog.finish_run(result.run_id, result, lanes)
+        try:
+            stats = await catalog.finish_run(result.run_id, result, lanes, committed)
+        except RowsLost as error:
+            result = _failed(result, error, RunStatus.FAILED)
+            stats = await catalog.finish_run(result.run_id, result)
         return replace(result, stats=stats)
     except LeaseLost as error:
         return _failed(result, error, RunStatus.INTERRUPTED)

@@ -114,7 +114,7 @@ async def test_health_is_told_also_of_a_damaged_schema(
     catalog = await transport.make()
     await sync(catalog, ["a.jpg", "b\u2028.jpg"])
     facts = await catalog.health_facts()
-    assert (facts.version, facts.problems) == (3, [])
+    assert (facts.version, facts.problems) == (4, [])
     assert facts.low_roles == ["anon", "authenticated"]
     assert facts.tables[0].name == "images"
     assert {(t.row_security, *t.granted, *t.policies) for t in facts.tables} == {(True,)}

@@ -27,6 +27,7 @@ from tests.support.database import Connection, DatabaseServer
 SUPPORT = Path(__file__).parents[1] / "support"
 VERSION_1 = SUPPORT / "supabase-schema-1.sql"
 VERSION_2 = SUPPORT / "supabase-schema-2.sql"
+VERSION_3 = SUPPORT / "supabase-schema-3.sql"
 
 OLDER = """
 create table images (
@@ -202,7 +203,7 @@ async def test_a_database_of_version_1_is_upgraded_and_loses_nothing(
            select s3sync_finish_run(1, 'succeeded', 1, 0, 0, 2, 0.1, '', '', '{"phases": []}');
            select s3sync_begin_run('b', '', 'full', 'older, still at work', 1)"""
     )
-    with pytest.raises(SchemaError, match="has version 1; version 3 is needed"):
+    with pytest.raises(SchemaError, match="has version 1; version 4 is needed"):
         await opened(plain)
     changes = await catalog_at(plain).apply_schema()
     for table in ("sync_lanes", "sync_changes"):
@@ -211,7 +212,7 @@ async def test_a_database_of_version_1_is_upgraded_and_loses_nothing(
     assert await catalog_at(plain).apply_schema() == []
 
     arguments = "select pronargs from pg_proc where proname = 's3sync_finish_run'"
-    assert own.execute(arguments).fetchall() == [(11,)]
+    assert own.execute(arguments).fetchall() == [(13,)]
     image = own.execute("select filename, size_bytes, etag, label from images").fetchall()
     assert image == [("a.jpg", 3, "e", "zebra")]
     assert kept_counts(own) == true_counts(own)
@@ -239,7 +240,7 @@ async def test_a_database_of_version_2_is_upgraded_and_loses_nothing(
              '{"fingerprint": "f", "full_at": "2026-11-24T00:00:00Z", "depth": 1,
                "prefixes": ["cam/"], "watermarks": ["cam/9"], "why_full": ""}')"""
     )
-    with pytest.raises(SchemaError, match="has version 2; version 3 is needed"):
+    with pytest.raises(SchemaError, match="has version 2; version 4 is needed"):
         await opened(plain)
     changes = await catalog_at(plain).apply_schema()
     assert "created table sync_changes" in changes
@@ -262,6 +263,51 @@ async def test_a_database_of_version_2_is_upgraded_and_loses_nothing(
     await catalog.close()
     images = own.execute("select filename, size_bytes, etag, label from images order by id")
     assert images.fetchall() == [("a.jpg", 3, "e", "zebra"), ("b.jpg", 5, "e", None)]
+    assert kept_counts(own) == true_counts(own)
+
+
+async def test_a_database_of_version_3_is_upgraded_and_loses_nothing(
+    plain: str, own: Connection
+) -> None:
+    own.execute(VERSION_3.read_bytes())
+    own.execute(
+        """insert into images (filename, size_bytes, etag, label) values ('a.jpg', 3, 'e', 'zebra');
+           select s3sync_recount();
+           select s3sync_apply_changes('{a.jpg}', '{removed}', '{05}', array[now()], '{""}', '{0}');
+           select s3sync_begin_run('b', '', 'full', 'older', 60);
+           select s3sync_finish_run(1, 'succeeded', 1, 0, 0, 2, 0.1, '', '', '{"phases": []}');
+           select s3sync_begin_run('b', '', 'full', 'older, still at work', 1);
+           select s3sync_insert(2, 1, '{b.jpg}', '{5}', '{e}', array[now()])"""
+    )
+    with pytest.raises(SchemaError, match="has version 3; version 4 is needed"):
+        await opened(plain)
+    changes = await catalog_at(plain).apply_schema()
+    assert "created function s3sync_lock_rows" in changes
+    assert not [change for change in changes if "table" in change or "column" in change]
+    assert await catalog_at(plain).apply_schema() == []
+
+    own.execute("update sync_leases set expires_at = now()")
+    catalog = catalog_at(plain)
+    await catalog.open()
+    run_id = (await catalog.begin_run(RunRequest("b", "", RunMode.FULL, "we", 60))).run_id
+    runs = (await catalog.history()).runs
+    assert [(run.status, run.stats.added) for run in runs] == [
+        ("running", 0),
+        ("interrupted", 1),
+        ("succeeded", 0),
+    ]
+    assert run_id is not None
+    assert await catalog.insert_batch(run_id, 1, rows(["b.jpg", "c.jpg"])) == 1
+    # What was applied before is remembered.
+    older = ObjectChange("a.jpg", ChangeKind.CREATED, "04", datetime.now(UTC), "e", 3)
+    assert (await catalog.apply_changes([older])).stale == 1
+    await catalog.close()
+    images = own.execute("select filename, label, missing_since is null from images order by 1")
+    assert images.fetchall() == [
+        ("a.jpg", "zebra", False),
+        ("b.jpg", None, True),
+        ("c.jpg", None, True),
+    ]
     assert kept_counts(own) == true_counts(own)
 
 
@@ -367,7 +413,7 @@ def test_another_table_s_name_reaches_every_object_of_the_schema() -> None:
                 "language sql immutable as 'select 0'"
             ),
             SchemaError,
-            "version 0; version 3 is needed",
+            "version 0; version 4 is needed",
         ),
         (
             (

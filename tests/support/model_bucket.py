@@ -178,7 +178,11 @@ class ModelCatalog:
         """Nobody else is there."""
 
     async def finish_run(
-        self, run_id: int, result: RunResult, lanes: Lanes | None = None
+        self,
+        run_id: int,
+        result: RunResult,
+        lanes: Lanes | None = None,
+        committed: Sequence[int] = (),
     ) -> RunStats:
         """Keep result and lanes."""
         self.runs.append(result)
