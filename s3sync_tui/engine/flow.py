@@ -89,9 +89,16 @@ class Batcher:
 def one_fault() -> Iterator[None]:
     """Of the faults that end a group of tasks, the first alone is raised: the others are of
     tasks that met the same, or its end."""
+    task = asyncio.current_task()
+    cancelled = task.cancelling() if task is not None else 0
     try:
         yield
     except ExceptionGroup as group:
+        # A group that fails while it is being left cancels the task that leaves it, and in
+        # Python 3.11 and 3.12 never takes that back: whatever the task did next would be taken
+        # for cancelled, too.
+        while task is not None and task.cancelling() > cancelled:
+            task.uncancel()
         fault = _first(group)
         raise fault from fault.__cause__
 

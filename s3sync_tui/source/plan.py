@@ -62,6 +62,10 @@ LIKELY_AT_FIRST = 100
 LIKELY_PER_PAGE = 4
 """However many pages seem likely, no more than these are reckoned with."""
 
+IN_A_ROW = 3
+"""So many ranges given up, and no page between them: it is the bucket that does not answer, and
+what is left of further ranges is not tried folder by folder."""
+
 LOOKS = 8
 """So many times while all ranges get on by a page it is looked for one that is worth a cut."""
 
@@ -85,6 +89,7 @@ class Plan:
         self._active: list[Part] = []
         self._waste = Waste(is_even, apart=len(ordered) - len(cuts))
         self._in_vain = 0
+        self._given_up = 0
         self._bounds_met = 0
         self._folders = 0
         self._folder_pages = 0
@@ -117,6 +122,7 @@ class Plan:
     def listed(self, part: Part, page: ObjectPage) -> None:
         """``page`` of ``part`` has come."""
         self.pages += 1
+        self._given_up = 0
         part.after = page.span.up_to
         keys = page.images.keys or page.others
         self._waste.page(len(page.images) + len(page.others) + len(page.rejected))
@@ -139,7 +145,10 @@ class Plan:
             part.learn(keys, home_of(keys[0], keys[-1], bound))
 
     def skip(self, part: Part) -> KeyRange:
-        """What of ``part`` is given up: up to its next bound."""
+        """What of ``part`` is given up: up to its next bound, or all that is left of it."""
+        self._given_up += 1
+        if self._given_up >= IN_A_ROW:
+            part.bounds.clear()
         given_up = KeyRange(part.after, part.end)
         del part.bounds[:1]
         part.after = given_up.up_to
@@ -183,7 +192,8 @@ class Plan:
 
     def _cut(self) -> Part | None:
         """The further part of the range that most can be gained from."""
-        if self.pages < self._next_look:
+        # What does not answer is not asked in more pieces.
+        if self._given_up or self.pages < self._next_look:
             return None
         # Looking costs as much as a page does. Where it was in vain, a few pages change little.
         self._next_look = self.pages + len(self._active) // LOOKS

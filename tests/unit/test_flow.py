@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3sync_tui.engine.flow import Batcher, BoundedQueue
+from s3sync_tui.engine.flow import Batcher, BoundedQueue, one_fault
 from s3sync_tui.model import Rows
 
 
@@ -75,3 +76,24 @@ def test_every_row_is_in_one_batch_and_all_but_the_last_are_full(
     for batch in batches:  # columns stay aligned
         assert batch.keys == [f"k{n}" for n in batch.sizes]
         assert batch.etags == [f"e{n}" for n in batch.sizes]
+
+
+async def test_a_group_that_has_failed_leaves_its_task_uncancelled() -> None:
+    async def fail() -> None:
+        await settle()
+        raise ValueError("the fault")
+
+    async def group() -> None:
+        with one_fault():
+            async with asyncio.TaskGroup() as outer:
+                outer.create_task(asyncio.sleep(3600))
+                async with asyncio.TaskGroup() as inner:
+                    inner.create_task(fail())
+
+    async def left_cancelled() -> int:
+        with pytest.raises(ValueError, match="the fault"):
+            await group()
+        task = asyncio.current_task()
+        return task.cancelling() if task is not None else -1
+
+    assert await asyncio.create_task(left_cancelled()) == 0
