@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import traceback
+from pathlib import Path
 
 import platformdirs
 
 from s3sync_tui.errors import S3SyncError
+from s3sync_tui.safe_text import safe_lines
+from s3sync_tui.secrecy import without_secrets
 
 
 def fault_of_ours(fault: Exception) -> S3SyncError:
@@ -14,7 +18,9 @@ def fault_of_ours(fault: Exception) -> S3SyncError:
     file = platformdirs.user_log_path("s3sync-tui", appauthor=False) / "fault.log"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("".join(traceback.format_exception(fault)), encoding="utf-8")
+        told = "".join(traceback.format_exception(fault))
+        with os.fdopen(_opened(file), "w", encoding="utf-8") as log:
+            log.write(safe_lines(without_secrets(told)) + "\n")
         where = f"Please report it with {file}."
     except OSError:
         where = "Please report it."
@@ -22,3 +28,10 @@ def fault_of_ours(fault: Exception) -> S3SyncError:
         f"A fault of s3sync-tui: {type(fault).__name__}.",
         hint=f"Nothing is lost: the next run goes on from here. {where}",
     )
+
+
+def _opened(file: Path) -> int:
+    """For its owner alone, from its first moment on; also where an older version has made it."""
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(handle, 0o600)
+    return handle

@@ -26,6 +26,7 @@ from s3sync_tui.cli.once import IfRunning, OnceOptions, sync_once
 from s3sync_tui.connect import no_bucket, open_catalog, postgres_catalog
 from s3sync_tui.demo import IMAGES, PER_HOUR
 from s3sync_tui.errors import SettingsError
+from s3sync_tui.safe_text import safe
 from s3sync_tui.settings import Settings
 from s3sync_tui.tui.memory import hold_collections, settle
 
@@ -102,9 +103,9 @@ def root(
     if version:
         typer.echo(f"s3sync-tui {__version__}")
         return
+    set_up_logs(log_format, log_level, log_file)  # commands without flags for it log, too
     if context.invoked_subcommand is not None:
         return
-    set_up_logs(log_format, log_level, log_file)
     flags = _with_mode(flags, full=full, delta=delta)
     settings = load(flags, config).settings
     if once:
@@ -148,7 +149,7 @@ def schema(
         async with postgres_catalog(settings) as (catalog, _):
             changes = await catalog.apply_schema()
             for change in changes:
-                typer.echo(change)
+                typer.echo(safe(change))
             typer.echo(f"{catalog.description}: {len(changes) or 'no'} changes.")
 
     asyncio.run(apply_it())

@@ -7,6 +7,9 @@ import sys
 from enum import StrEnum
 from typing import TextIO
 
+from s3sync_tui.safe_text import safe_lines
+from s3sync_tui.secrecy import without_secrets
+
 AUTO = "auto"
 """In place of a log file's name: the one in the user's log directory."""
 
@@ -61,8 +64,18 @@ class _ToStderr(logging.StreamHandler[TextIO]):
             super().emit(record)
 
 
+class _TextLines(logging.Formatter):
+    """No secrets, nothing that a terminal would obey, and no line that passes for a record: what
+    follows the first one is set in."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record, on one line or more."""
+        text = safe_lines(without_secrets(super().format(record)))
+        return text.replace("\n", "\n    ")
+
+
 def _text() -> logging.Formatter:
-    return logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
+    return _TextLines("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
 
 
 def _json() -> logging.Formatter:

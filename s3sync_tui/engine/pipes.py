@@ -14,6 +14,8 @@ from contextlib import suppress
 from copy import copy
 from typing import IO
 
+from s3sync_tui.secrecy import without_secrets
+
 _SIZE_BYTES = 4  # before each message, its length
 
 
@@ -131,9 +133,10 @@ class Outlet:
 def as_text(record: logging.LogRecord) -> logging.LogRecord:
     """``record`` with all that it says as text, for what it is about may not be picklable."""
     told = copy(record)
-    told.msg, told.args = record.getMessage(), None
+    # It knows secrets that the other process does not: logins that it has fetched.
+    told.msg, told.args = without_secrets(record.getMessage()), None
     if record.exc_info:
-        told.exc_text = logging.Formatter().formatException(record.exc_info)
+        told.exc_text = without_secrets(logging.Formatter().formatException(record.exc_info))
         told.exc_info = None
     return told
 

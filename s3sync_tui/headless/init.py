@@ -11,6 +11,7 @@ from pathlib import Path
 
 from s3sync_tui.errors import S3SyncError, SchemaError, SettingsError
 from s3sync_tui.headless.report import say
+from s3sync_tui.safe_text import safe, safe_key
 from s3sync_tui.settings import CatalogKind, Settings
 from s3sync_tui.setup.answers import INFO, SECRET_OF, Answers, Known, blank_slate
 from s3sync_tui.setup.attempts import apply_schema, try_bucket, try_catalog
@@ -94,7 +95,7 @@ def _ask_bucket(said: _Said, environ: dict[str, str]) -> None:
 
 async def _try_bucket(said: _Said) -> None:
     found = await try_bucket(said.settings())
-    example = f", for example {found.example!r}" if found.images else ""
+    example = f", for example '{safe_key(found.example)}'" if found.images else ""
     say(f"✓ It can be listed: {found.images:,} images on the first page{example}.")
 
 
@@ -126,7 +127,7 @@ async def _try_catalog(said: _Said) -> None:
         if not _yes("Apply the schema now?"):
             raise
         for change in await apply_schema(settings):
-            say(f"  {change}")
+            say(f"  {safe(change)}")
         await _look_into(settings)
 
 

@@ -6,8 +6,8 @@ import logging
 from typing import Any
 
 from s3sync_tui.errors import LeaseHeld, S3SyncError
-from s3sync_tui.insight.check import printable
 from s3sync_tui.model import RunResult, RunStatus
+from s3sync_tui.safe_text import clipped, safe
 
 LONGEST = 600
 """Characters of an error: a line stays a line."""
@@ -91,4 +91,4 @@ def _sentence(message: str, hint: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return printable(" ".join(text.splitlines()), LONGEST)
+    return clipped(safe(" ".join(text.splitlines())), LONGEST)

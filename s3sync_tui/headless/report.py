@@ -8,6 +8,7 @@ from typing import Any, TextIO
 from s3sync_tui.errors import S3SyncError
 from s3sync_tui.events import RunStarted
 from s3sync_tui.model import RunResult, RunStatus
+from s3sync_tui.safe_text import safe, safe_key
 
 
 def as_json(result: RunResult) -> dict[str, Any]:
@@ -89,12 +90,12 @@ def notes(result: RunResult) -> list[str]:
         said.append(
             f"Gone: {stats.gone} row{'s have' if stats.gone > 1 else ' has'} no object in S3 "
             "any more, for example "
-            f"{result.gone_sample[0]!r} (--mark-gone sets missing_since)."
+            f"'{safe_key(result.gone_sample[0])}' (--mark-gone sets missing_since)."
         )
     if stats.rejected:
         said.append(
             f"Rejected: {stats.rejected} keys that Postgres cannot store, for example "
-            f"{result.rejected_sample[0]!r}."
+            f"'{safe(result.rejected_sample[0])}'."
         )
     return said
 

@@ -14,6 +14,7 @@ from operator import lt
 from typing import Any
 from urllib.parse import unquote_plus
 
+from s3sync_tui.safe_text import safe
 from s3sync_tui.source.echoes import misunderstanding
 
 _NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})| ")
@@ -145,6 +146,6 @@ def sort_key(key: str) -> bytes:
 
 
 def printable(key: str) -> str:
-    """A key for people to read, whatever is in it."""
-    text = sort_key(key).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    """A key for people to read, whatever is in it; no two keys look alike."""
+    text = sort_key(key.replace("\\", r"\\")).decode("utf-8", "backslashreplace")
+    return safe(text)

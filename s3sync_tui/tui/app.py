@@ -9,7 +9,6 @@ from contextlib import ExitStack, suppress
 from typing import ClassVar
 
 from textual import work
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.worker import Worker, WorkerError
@@ -31,6 +30,7 @@ from s3sync_tui.tui.screens.dashboard import Dashboard
 from s3sync_tui.tui.screens.run_details import RunDetails
 from s3sync_tui.tui.state import Standing, State
 from s3sync_tui.tui.themes import ansi_color, use_themes
+from s3sync_tui.tui.toasts import PlainToasts
 from s3sync_tui.tui.verdict import state_of_error
 from s3sync_tui.tui.watch import Watch
 from s3sync_tui.tui.widgets.history_panel import HistoryPanel
@@ -45,7 +45,7 @@ def _commands() -> type[Provider]:
     return DashboardCommands
 
 
-class S3SyncApp(App[None]):
+class S3SyncApp(PlainToasts[None]):
     """Syncs at a key's press, shows how it goes, and how things stand between runs."""
 
     TITLE = "s3sync"

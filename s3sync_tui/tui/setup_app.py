@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
 from textual import work
-from textual.app import App
 from textual.binding import Binding, BindingType
 
 from s3sync_tui.errors import S3SyncError, SchemaError, SettingsError
-from s3sync_tui.safe_text import safe
+from s3sync_tui.safe_text import safe, safe_key
 from s3sync_tui.settings import Settings
 from s3sync_tui.setup import attempts
 from s3sync_tui.setup.answers import SECRET_OF, Answers, Known, Misfit
@@ -19,6 +18,7 @@ from s3sync_tui.setup.file import place_for
 from s3sync_tui.setup.keeping import keep
 from s3sync_tui.tui.screens.set_up import SetUp, SetUpStart
 from s3sync_tui.tui.themes import ansi_color, use_themes
+from s3sync_tui.tui.toasts import PlainToasts
 from s3sync_tui.tui.widgets.set_up_actions import SetUpActions
 from s3sync_tui.tui.widgets.set_up_bucket import SetUpBucket
 from s3sync_tui.tui.widgets.set_up_catalog import CatalogStart, SetUpCatalog
@@ -43,7 +43,7 @@ class Ready:
 Outcome: TypeAlias = Ready | Literal["demo"]
 
 
-class SetUpApp(App[Outcome]):
+class SetUpApp(PlainToasts[Outcome]):
     """Gives :class:`Ready`, ``"demo"``, or nothing where the operator leaves."""
 
     TITLE = "s3sync"
@@ -134,7 +134,7 @@ class SetUpApp(App[Outcome]):
         try:
             profiles = await attempts.aws_profiles()
         except SettingsError as error:
-            self.notify(f"{error.message}\n{error.hint}", severity="warning", markup=False)
+            self.notify(f"{error.message}\n{error.hint}", severity="warning")
         else:
             self._form.bucket.show_profiles(profiles)
 
@@ -262,7 +262,7 @@ def _start(known: Known, place: str, *, is_new: bool) -> SetUpStart:
 
 def _bucket_state(found: attempts.BucketFound) -> PartState:
     if found.images:
-        example = f"for example {safe(found.example)}"
+        example = f"for example {safe_key(found.example)}"
         return PartState(Sign.WELL, f"{_counted(found.images)} on the first page, {example}")
     if found.others:
         return PartState(

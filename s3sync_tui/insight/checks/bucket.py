@@ -10,6 +10,7 @@ from s3sync_tui.catalog.facts import HealthFacts
 from s3sync_tui.errors import S3SyncError
 from s3sync_tui.insight.check import Check, Subject, printable, several
 from s3sync_tui.model import KeyRange, ObjectPage, Rows
+from s3sync_tui.safe_text import safe_key
 from s3sync_tui.source.base import Located, Source
 
 _PATIENCE_SECONDS = 10
@@ -73,11 +74,11 @@ async def _check_newest(source: Source, catalog: Catalog, facts: HealthFacts, ne
         return _NEWEST.unknown(printable(error.message, 300), printable(error.hint, 300))
     if page.span.up_to < newest:
         return _NEWEST.unknown(
-            f"{printable(newest)} is not among the {len(page.images):,} before it"
+            f"{printable(safe_key(newest))} is not among the {len(page.images):,} before it"
         )
     if newest not in page.images.keys and newest not in page.others:
         return _NEWEST.warn(
-            f"{printable(newest)} is not in the bucket",
+            f"{printable(safe_key(newest))} is not in the bucket",
             "Deleted since? Else check bucket, prefix and table: they may not belong together.",
         )
     listed_from = facts.runs.listed_from if facts.runs is not None else None

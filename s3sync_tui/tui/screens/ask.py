@@ -7,9 +7,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
 from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
+
+from s3sync_tui.safe_text import safe, safe_lines
 
 
 class Ask(ModalScreen[str]):
@@ -60,11 +63,11 @@ class Ask(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         """Question, details, a button for each answer."""
         with Vertical() as box:
-            box.border_title = self._title
-            yield Static(self._question, markup=False)
+            box.border_title = Content(safe(self._title))
+            yield Static(safe_lines(self._question), markup=False)
             if self._details:
                 with VerticalScroll():
-                    yield Static(self._details, markup=False)
+                    yield Static(safe_lines(self._details), markup=False)
             with Vertical(id="answers"):
                 for key, answer in self._answers.items():
                     yield Button(f"{answer} ({key})", id=f"answer-{key}", compact=True)

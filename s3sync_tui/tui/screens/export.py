@@ -179,7 +179,7 @@ class ExportScreen(ModalScreen[Path | None]):
             self._complain(*_reason(error, path))
         else:
             told = f"{_rows(export)}, {size(written)}, in\n{safe(str(path))}"
-            self.notify(told, title="Exported", timeout=12, markup=False)
+            self.notify(told, title="Exported", timeout=12)
             self.dismiss(path)
         finally:
             self._is_writing = False

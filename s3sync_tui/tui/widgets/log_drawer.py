@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.text import Text
 
 from s3sync_tui.safe_text import safe_lines
+from s3sync_tui.secrecy import without_secrets
 from s3sync_tui.tui.panel_help import PanelHelp, Term
 from s3sync_tui.tui.widgets.panel import Panel
 
@@ -86,7 +87,7 @@ class LogDrawer(Panel):
         line = Text.assemble(
             (f"{at:%H:%M:%S} ", "dim"),
             (f"{sign} ", f"bold {style}".strip()),
-            safe_lines(record.getMessage()),
+            safe_lines(without_secrets(record.getMessage())),
         )
         if self._lines is not None and self.has_class("-open"):
             self._lines.write(line)

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from s3sync_tui.model import KeyRange, RunRecord, RunStatus
-from s3sync_tui.safe_text import safe, safe_lines
+from s3sync_tui.safe_text import safe, safe_key, safe_lines
 from s3sync_tui.tui.figures import ago, count, duration, fit, money
 from s3sync_tui.tui.tones import FAINT, MUTED
 from s3sync_tui.tui.widgets.outcome import found
@@ -80,7 +80,11 @@ def aftermath(run: RunRecord) -> Content:
         parts.append(Content.styled(f"{number} could not be listed", "bold $text-error"))
         parts += [_range(span) for span in ranges]
     for keys, words, style in (
-        (run.gone_sample, f"{count(run.stats.gone)} gone, for example", "bold"),
+        (
+            [safe_key(key) for key in run.gone_sample],
+            f"{count(run.stats.gone)} gone, for example",
+            "bold",
+        ),
         (
             run.rejected_sample,
             f"{count(run.stats.rejected)} rejected: Postgres cannot store such keys",
@@ -203,4 +207,4 @@ def _range(span: KeyRange) -> Content:
 def _edge(key: str) -> str:
     """A key, or the end of all keys that begin so."""
     begins = key.rstrip(_LAST_KEY)
-    return f"{safe(begins)}…" if len(key) - len(begins) > 1 else safe(key)
+    return f"{safe_key(begins)}…" if len(key) - len(begins) > 1 else safe_key(key)

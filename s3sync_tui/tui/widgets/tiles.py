@@ -16,6 +16,7 @@ from textual.widget import Widget
 
 from s3sync_tui.insight.growth import Growth, Period
 from s3sync_tui.model import RunRecord, RunStatus
+from s3sync_tui.safe_text import safe
 from s3sync_tui.tui.figures import (
     calm,
     count,
@@ -266,6 +267,6 @@ def _cost(cost: Cost, runs: Sequence[RunRecord]) -> Figure:
     if cost.seconds_between_runs is None:
         return Figure(value, ("",), spent)
     every = f"every {rough(cost.seconds_between_runs)}"
-    mode = runs[0].mode if runs else ""
+    mode = safe(runs[0].mode) if runs else ""
     note = (f"{mode}, {every}" if mode else every, every)
     return Figure(value, note, spent)
