@@ -194,8 +194,9 @@ def _lasting(status: int, code: str, message: str, place: Place) -> BucketError:
         )
     if code in _DENIED:
         what, hint = _DENIED[code]
-        detail = f" {_quoted(message)}" if code == "AccessDenied" else ""
-        return BucketDenied(f"{what}: bucket {bucket!r}, {place} ({code}).{detail}", hint=hint)
+        detail = _quoted(message) if code == "AccessDenied" else ""
+        text = f"{what}: bucket {bucket!r}, {place} ({code}). {detail}".strip()
+        return BucketDenied(text, hint=hint)
     label = discreet(code, 80) or f"HTTP {status}"
     text = f"{place} refuses to list bucket {bucket!r}: {label}. {_quoted(message)}".strip()
     if status in {401, 403}:

@@ -15,7 +15,7 @@ from s3sync_tui.source.endpoint import REQUEST_SECONDS, Endpoint, Parameters, Si
 from s3sync_tui.source.faults import Elsewhere
 from s3sync_tui.source.listing import InvalidAnswer, Listing, is_storable, sort_key
 from s3sync_tui.source.looking import Seen, seen_in
-from s3sync_tui.source.page import beyond, build_page, parse_listing
+from s3sync_tui.source.page import beyond, build_page, end_of, parse_listing
 from s3sync_tui.source.selection import Selection
 from s3sync_tui.source.signing import AddressingStyle, Signer
 
@@ -23,7 +23,7 @@ _DEEPEST = 4
 _LEVEL_PAGES = 10
 _MOST_HELD = 100_000
 """Keys in a row that can't be stored. Of more, some may be counted twice."""
-_MOST_EMPTY_PAGES = 10_000
+MOST_EMPTY_PAGES = 10_000
 """In a row: S3 sends empty pages where it passes over much that was deleted."""
 
 
@@ -229,14 +229,14 @@ class S3Source:
         listing = self._listing(step.parameters, body)
         listing.check(after=step.listed, prefix=self.prefix, tokens=step.tokens)
         keys, token = listing.keys, listing.next_token
-        if token is None or (keys and sort_key(keys[-1]) >= sort_key(step.rest.up_to)):
+        if token is None or (keys and sort_key(keys[-1]) >= end_of(step.rest)):
             return build_page(listing, step.rest, self._selection, last=True, held=step.held), None
         parameters = {k: v for k, v in step.parameters.items() if k != "StartAfter"}
         parameters["ContinuationToken"] = token
         signed = self._endpoint.sign(parameters)
         if not keys:
-            if len(step.tokens) >= _MOST_EMPTY_PAGES:
-                raise InvalidAnswer(f"{_MOST_EMPTY_PAGES:,} pages in a row without a key")
+            if len(step.tokens) >= MOST_EMPTY_PAGES:
+                raise InvalidAnswer(f"{MOST_EMPTY_PAGES:,} pages in a row without a key")
             tokens = step.tokens | {token}
             return None, _Step(parameters, step.rest, step.listed, tokens, step.held, signed)
         told, held = step.held, tuple(beyond(listing))
