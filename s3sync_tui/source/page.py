@@ -5,10 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from s3sync_tui.model import KeyRange, ObjectPage, Rows
+from s3sync_tui.model import LAST_KEY, KeyRange, ObjectPage, Rows
 from s3sync_tui.source.listing import Listing, is_storable, printable, sort_key
 from s3sync_tui.source.pattern import read_pattern
 from s3sync_tui.source.selection import Selection
+
+_LAST_BYTES = b"\xff" * len(LAST_KEY.encode())
 
 
 def parse_listing(body: bytes) -> Listing:
@@ -41,7 +43,7 @@ def build_page(
     keys = listing.keys
     up_to = span.up_to
     if last and keys:
-        keys = keys[: bisect_right(keys, sort_key(span.up_to), key=sort_key)]
+        keys = keys[: bisect_right(keys, end_of(span), key=sort_key)]
     if not last:
         keys = keys[: len(keys) - len(beyond(listing))]
         up_to = keys[-1] if keys else span.after
@@ -62,6 +64,14 @@ def build_page(
     return ObjectPage(
         KeyRange(span.after, up_to), rows, others, rejected, weight_bytes=listing.weight_bytes
     )
+
+
+def end_of(span: KeyRange) -> bytes:
+    """What no key of ``span`` sorts behind. Behind the last key of a prefix, or of all, lie
+    some that are no UTF-8."""
+    if span.up_to.endswith(LAST_KEY):
+        return sort_key(span.up_to.removesuffix(LAST_KEY)) + _LAST_BYTES
+    return sort_key(span.up_to)
 
 
 def beyond(listing: Listing) -> list[str]:

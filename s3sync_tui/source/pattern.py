@@ -31,7 +31,7 @@ _FIELDS = (
 )
 _ENVELOPE = re.compile(
     r'(?:<\?xml version="1\.0" encoding="UTF-8"\?>[ \t\r\n]*+)?+'
-    rf"<ListBucketResult(?: xmlns=\"[\w:/.-]*+\")?+>{_FIELDS}(?:{_OBJECTS}{_FIELDS})?+"
+    rf"<ListBucketResult(?: xmlns=\"http://[\w.-]++/[\w/.-]*+\")?+>{_FIELDS}(?:{_OBJECTS}{_FIELDS})?+"
     r"((?:<CommonPrefixes><Prefix>[^<>&\0- ]++</Prefix></CommonPrefixes>)*+)"
     rf"{_FIELDS}</ListBucketResult>[ \t\r\n]*+"
 )

@@ -1,0 +1,103 @@
+"""Inputs that once broke a promise, kept: each reader keeps to its promises on them."""
+
+from __future__ import annotations
+
+import pytest
+
+from s3sync_tui.source.listing import InvalidAnswer
+from s3sync_tui.source.page import parse_listing
+from s3sync_tui.source.pattern import read_pattern
+from tests.faults.fuzz_targets import TARGETS
+from tests.unit.test_page import document, entry
+
+_PAGE = document(entry("a"), entry("b"))
+_UNDECLARED = _PAGE.partition(b"\n")[2]
+
+
+def page(old: bytes, new: bytes) -> bytes:
+    """A page with something changed."""
+    assert old in _PAGE
+    return _PAGE.replace(old, new, 1)
+
+
+PAGES = {
+    "an empty element before the one that counts": page(
+        b"<IsTruncated>false", b"<IsTruncated/><IsTruncated>false"
+    ),
+    "an empty token before a full one": page(
+        b"<IsTruncated>false</IsTruncated>",
+        b"<IsTruncated>true</IsTruncated><NextContinuationToken/>"
+        b"<NextContinuationToken>t</NextContinuationToken>",
+    ),
+    "an empty encoding before one": page(b"<EncodingType>url", b"<EncodingType/><EncodingType>url"),
+    "the end of a CDATA section in a key": page(b"<Key>a<", b"<Key>]]><"),
+    "the same in a field": page(b"<Name>b<", b"<Name>]]><"),
+    "an entity in what is skipped": page(
+        b"</Size></Contents>", b"</Size><StorageClass>&x;</StorageClass></Contents>"
+    ),
+    "a control character in what is skipped": page(
+        b"</Size></Contents>", b"</Size><StorageClass>\x01</StorageClass></Contents>"
+    ),
+    "a separator that is white space to Python alone": _PAGE + b"\x1c",
+    "a namespace that is no address": page(b"http://s3", b":ttp://s3"),
+    "an entity in a namespace": page(b"http://s3", b"http://&x;s3"),
+    "a namespace with braces": page(b"http://s3", b"http://}s3"),
+    "an element within a key": page(b"<Key>a<", b"<Key>a<x/>b<"),
+    "a processing instruction within a key": document(entry("a<?x?>b")).partition(b"\n")[2],
+    "a second key": page(b"</Key>", b"</Key><Key>z</Key>"),
+    "an object within an object": page(b"<Size>7</Size>", b"<Size>7</Size>" + entry("z").encode()),
+    "objects within another element": page(b"<Contents>", b"<x><Contents/></x><Contents>"),
+    "a key of the byte FF": page(b"<Key>b<", b"<Key>%FF.jpg<"),
+    "Latin-1": page(b"UTF-8", b"ISO-8859-1").replace(b"<Key>a<", b"<Key>\xc3\xa9<"),
+    "UTF-7": page(b"UTF-8", b"UTF-7").replace(b"<Key>a<", b"<Key>+AGE-<"),
+    "UTF-16": _UNDECLARED.decode().encode("utf-16"),
+    "UTF-16 with a key in pieces": document(entry("a<![CDATA[b]]>"))
+    .partition(b"\n")[2]
+    .decode()
+    .encode("utf-16"),
+    "a prefix without a name": page(
+        b"</ListBucketResult>", b"<CommonPrefixes/></ListBucketResult>"
+    ),
+}
+
+REFUSED = [
+    name
+    for name in PAGES
+    if name
+    not in {
+        "a namespace that is no address",
+        "a processing instruction within a key",
+        "a key of the byte FF",
+    }
+]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_that_was_read_wrongly(name: str) -> None:
+    TARGETS["page"].run(PAGES[name])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_listing_that_can_be_trusted_is_refused(name: str) -> None:
+    with pytest.raises(InvalidAnswer):
+        parse_listing(PAGES[name])
+
+
+def test_a_key_around_a_processing_instruction_is_whole() -> None:
+    assert parse_listing(PAGES["a processing instruction within a key"]).keys == ["ab"]
+
+
+def test_every_seed_of_the_stores_is_read() -> None:
+    """Those of AWS and of MinIO by the pattern."""
+    quick = [read_pattern(body) is not None for body in TARGETS["page"].seeds]
+    assert quick == [True, True, True, True, True, False, False, False, False]
+    keys = [parse_listing(body).keys for body in TARGETS["page"].seeds[:7]]
+    assert keys == [
+        ["cam-07/a.jpg", "cam-07/b c%.jpg"],
+        ["cam-07\0.jpg"],
+        [],
+        ["a.jpg"],
+        ["a.jpg"],
+        ["cam & 100%.jpg"],
+        ["dir/"],
+    ]
