@@ -1367,10 +1367,12 @@ begin
   return v_facts || jsonb_build_object('runs', v_runs, 'newest_key', v_newest);
 end $$;
 
--- Who keeps statements of ours waiting, as far as can be told: of the sessions that hold a lock
--- on one of our tables and wait for none, that with the strongest, then that of the oldest
--- transaction. All null where there is none; since is null where this user may not know.
-create or replace function s3sync_holder(out pid integer, out application text, out role text, out since timestamptz)
+-- Who has kept a statement of ours waiting for p_seconds, as far as can be told: of the sessions
+-- that hold a lock on one of our tables for so long and wait for none, that with the strongest,
+-- then that of the oldest transaction. All null where there is none; since is null where this
+-- user may not know.
+create or replace function s3sync_holder(
+  p_seconds double precision, out pid integer, out application text, out role text, out since timestamptz)
   language sql stable set search_path = public, pg_temp
 as $$
   select a.pid, a.application_name, a.usename::text, coalesce(a.xact_start, a.query_start)
@@ -1380,6 +1382,7 @@ as $$
   where l.granted and l.locktype = 'relation' and a.datname = current_database()
     and l.relation in (select to_regclass(format('public.%I', t))::oid from unnest(array['images', 'images_archive',
       'images_counts', 'sync_runs', 'sync_leases', 'sync_batches', 'sync_lanes', 'sync_changes']) t)
+    and coalesce(a.xact_start <= clock_timestamp() - make_interval(secs => p_seconds), true)
     and a.pid <> pg_backend_pid() and not exists (select from pg_locks w where w.pid = a.pid and not w.granted)
   order by m.strength desc, coalesce(a.xact_start, a.query_start) limit 1
 $$;

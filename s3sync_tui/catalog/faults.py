@@ -5,23 +5,22 @@ from __future__ import annotations
 import re
 
 import psycopg
-from psycopg import errors
 from psycopg_pool import PoolTimeout
 
 from s3sync_tui.catalog.functions import (
-    LEASE_LOST,
-    ROWS_LOST,
-    lease_lost,
+    raised_by_schema,
     refuses_row,
     row_refused,
-    rows_lost,
 )
 from s3sync_tui.catalog.schema import missing_schema
+from s3sync_tui.catalog.sqlstates import TOO_MANY, TOO_SLOW, meaning
 from s3sync_tui.errors import CatalogDenied, CatalogError, CatalogUnreachable, S3SyncError
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _TRANSIENT_CLASSES = {"08", "53", "57"}  # connection, resources, operator intervention
-_TRANSIENT = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock not available
+# Serialization, deadlock, lock not available; too long idle in a transaction, as we are where
+# this machine slept or was cut off in the middle of a batch.
+_TRANSIENT = {"40001", "40P01", "55P03", "25P03"}
 _LASTING = {"53100", "57014", "57P04"}  # disk full, statement timeout, database dropped
 
 # While it connects, libpq hands on the server's words, but no SQLSTATE.
@@ -31,6 +30,18 @@ _REFUSED = re.compile(
     r"|Tenant or user not found"  # Supabase's pooler, where users are called postgres.<project>
 )
 _NO_DATABASE = re.compile(r"database \".*\" does not exist")
+_TOO_MANY = re.compile(
+    r"too many clients|remaining connection slots|too many connections|[Mm]ax client connections"
+    r"|no more connections allowed"
+)
+_NOT_SECURE = re.compile(r"certificate|does not support SSL|SSL error", re.IGNORECASE)
+_NO_SCHEMA = {"42883", "42P01", "42703"}  # no such function, table, column
+
+
+def will_stay(error: BaseException | None) -> bool:
+    """Whether a connection that was refused so is refused until somebody does something."""
+    text = _first_line(error) if isinstance(error, psycopg.Error) else ""
+    return bool(_REFUSED.search(text) or _NO_DATABASE.search(text))
 
 
 def is_transient(error: BaseException) -> bool:
@@ -42,47 +53,30 @@ def is_transient(error: BaseException) -> bool:
         if state is None:  # no answer from the server: the connection broke
             return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
         return state in _TRANSIENT or (state[:2] in _TRANSIENT_CLASSES and state not in _LASTING)
-    return False
+    return isinstance(error, TimeoutError)  # it may have been a peer that fell silent
+
+
+def is_cut(error: BaseException | None) -> bool:
+    """Whether the connection is lost, and others to the same server may be, too."""
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    return state is None or state[:2] in {"08", "57"} or state == "25P03"
 
 
 def explain(error: BaseException, where: str, table: str) -> S3SyncError:
     """The error in our own terms; ``where`` names the database without secrets."""
     text = _first_line(error)
     state = error.sqlstate if isinstance(error, psycopg.Error) else None
-    if state == LEASE_LOST:
-        return lease_lost()
-    if state == ROWS_LOST:
-        return rows_lost()
     if state is None:
         return _explain_silence(error, text, where)
+    if (ours := raised_by_schema(state)) is not None:
+        return ours
     if state in {"28P01", "28000"}:
         return _refused_user(text, where)
-    if isinstance(error, errors.InsufficientPrivilege):
-        return CatalogDenied(
-            f"The database user may not do this: {text} ({where}).",
-            hint="Connect as the owner of the table (on Supabase: postgres).",
-        )
-    if isinstance(error, errors.ReadOnlySqlTransaction):
-        return CatalogDenied(
-            f"The database is read-only ({where}).",
-            hint="Connect to the primary; a Supabase project over its disk quota is read-only too.",
-        )
-    if isinstance(error, errors.DiskFull):
-        return CatalogError(
-            f"The database's disk is full ({where}).",
-            hint="Free or add disk space, then sync again: it goes on where it stopped.",
-        )
-    if isinstance(error, errors.UndefinedFunction | errors.UndefinedTable | errors.UndefinedColumn):
+    if state in _NO_SCHEMA:
         return missing_schema(table, where)
-    if isinstance(error, errors.QueryCanceled):
-        return _too_slow(where)
     if refuses_row(state):
         return row_refused(text, where)
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return CatalogUnreachable(
-            f"The database does not answer: {text} ({where}).", hint=_reach_hint(where)
-        )
-    return CatalogError(f"The database reports: {text} ({where}).")
+    return meaning(state).error(text, where)
 
 
 def refused(statement: str, error: psycopg.Error, where: str, table: str) -> S3SyncError:
@@ -98,7 +92,7 @@ def refused(statement: str, error: psycopg.Error, where: str, table: str) -> S3S
 def _explain_silence(error: BaseException, text: str, where: str) -> S3SyncError:
     """No statement was answered, or there is no connection."""
     if isinstance(error, TimeoutError):
-        return _too_slow(where)
+        return TOO_SLOW.error(text, where)
     if isinstance(error, psycopg.ProgrammingError):
         # psycopg quotes from what it cannot read, which may be the password.
         return CatalogError(
@@ -112,11 +106,28 @@ def _explain_silence(error: BaseException, text: str, where: str) -> S3SyncError
         return CatalogUnreachable(
             f"The {text} ({where}).", hint="Check the database name at the end of DATABASE_URL."
         )
+    if _TOO_MANY.search(text):
+        return TOO_MANY.error(text, where)
+    if _NOT_SECURE.search(text):
+        return CatalogUnreachable(
+            f"No secure connection to the database: {text} ({where}).",
+            hint="Check sslmode and sslrootcert in DATABASE_URL: the host must be one that its "
+            "certificate names, and sslrootcert the authority that has signed it.",
+        )
+    if isinstance(error, PoolTimeout):
+        return CatalogUnreachable(
+            f"All connections to the database were busy for too long ({where}).",
+            hint="Look at what they do: select * from pg_stat_activity where application_name = "
+            "'s3sync-tui'. Then sync again: it goes on where it stopped.",
+        )
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return CatalogUnreachable(
             f"The database does not answer: {text} ({where}).", hint=_reach_hint(where)
         )
-    return CatalogError(f"The database driver reports: {text} ({where}).")
+    return CatalogError(
+        f"The database driver reports: {text} ({where}).",
+        hint="Sync again: it goes on where it stopped. If it comes back, please report it.",
+    )
 
 
 def _refused_user(text: str, where: str) -> CatalogDenied:
@@ -124,14 +135,6 @@ def _refused_user(text: str, where: str) -> CatalogDenied:
         f"The database refuses this user: {text} ({where}).",
         hint="Check user and password in DATABASE_URL; special characters in the password must be "
         "percent-encoded (@ is %40). The user of Supabase's pooler is postgres.<project>.",
-    )
-
-
-def _too_slow(where: str) -> CatalogError:
-    return CatalogError(
-        f"The database took too long over one statement ({where}).",
-        hint="Look for locks (select * from pg_stat_activity), or a small statement_timeout; "
-        "a smaller --batch-size helps too. Then sync again: it goes on where it stopped.",
     )
 
 

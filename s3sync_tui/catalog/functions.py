@@ -17,7 +17,7 @@ from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.catalog.moments import moment
 from s3sync_tui.catalog.schema import check_schema
 from s3sync_tui.changes import Applied, ObjectChange
-from s3sync_tui.errors import LeaseHeld, LeaseLost, RowRefused, RowsLost
+from s3sync_tui.errors import LeaseHeld, LeaseLost, RowRefused, RowsLost, S3SyncError
 from s3sync_tui.model import (
     CatalogSummary,
     Difference,
@@ -35,12 +35,6 @@ from s3sync_tui.phases import PhaseRecord
 
 if TYPE_CHECKING:  # a sync needs none of them, and fifteen dataclasses take 12 ms to make
     from s3sync_tui.catalog.facts import CountFacts, GrowthFacts, HealthFacts, RunHistory
-
-LEASE_LOST = "S3S01"
-"""SQLSTATE of a write whose run no longer holds the lease."""
-
-ROWS_LOST = "S3S05"
-"""SQLSTATE of the end of a run whose batches are not all there any more."""
 
 _ROW_REFUSED_CLASSES = {"22", "23"}  # a value, a constraint
 _ROW_REFUSED = {"44000", "54000", "P0001"}  # a view's check, an index's limit, a trigger
@@ -287,13 +281,18 @@ def lease_lost() -> LeaseLost:
     )
 
 
-def rows_lost() -> RowsLost:
-    """What is said of a run whose batches are not all there any more."""
-    return RowsLost(
-        "The database has lost rows that this run had committed: it has crashed, or a standby has "
-        "taken over.",
-        hint="Run again: the next run adds what is missing.",
-    )
+def raised_by_schema(state: str) -> S3SyncError | None:
+    """What a SQLSTATE of our own functions means; None where it is none of those."""
+    match state:
+        case "S3S01":  # a write whose run no longer holds the lease
+            return lease_lost()
+        case "S3S05":  # the end of a run whose batches are not all there any more
+            return RowsLost(
+                "The database has lost rows that this run had committed: it has crashed, or a "
+                "standby has taken over.",
+                hint="Run again: the next run adds what is missing.",
+            )
+    return None
 
 
 def refuses_row(state: str) -> bool:

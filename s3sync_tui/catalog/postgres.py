@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,27 +11,35 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception,
     stop_after_attempt,
+    stop_after_delay,
     wait_random_exponential,
 )
 
-from s3sync_tui.catalog.faults import explain, is_transient, refused
+from s3sync_tui.catalog.encryption import clear_text_notice
+from s3sync_tui.catalog.faults import explain, is_cut, is_transient, refused, will_stay
 from s3sync_tui.catalog.functions import FunctionCatalog
 from s3sync_tui.catalog.loading import load
 from s3sync_tui.catalog.place import region_of
 from s3sync_tui.catalog.schema import apply_schema, function_name
-from s3sync_tui.errors import CatalogError
+from s3sync_tui.catalog.silence import within
+from s3sync_tui.catalog.waiting import Holder, locked, may_wait_for_a_lock
+from s3sync_tui.errors import CatalogError, S3SyncError
 from s3sync_tui.model import Rows
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 8
 STATEMENT_SECONDS = 120
+PATIENCE_SECONDS = 30
+"""How long a server that lets us in no more is waited for."""
+VACUUM_SECONDS = 3600
+LOOK_SECONDS = 10
 # Four for digests and drill-downs, two for batches, one for the lease, and a spare.
 CONNECTIONS = 8
 
@@ -50,14 +58,17 @@ class PostgresCatalog(FunctionCatalog):
 
     async def connect(self) -> None:
         # The pool would try for half a minute and hide why; this says it at once.
-        await (await self._connect()).close()
+        connection = await self._connect()
+        if notice := clear_text_notice(connection):
+            log.warning("%s", notice)
+        await connection.close()
         self._pool = AsyncConnectionPool(
             self._conninfo,
             kwargs=_CONNECT,
             min_size=1,
             max_size=CONNECTIONS,
-            timeout=30,
-            reconnect_timeout=30,
+            timeout=PATIENCE_SECONDS,
+            reconnect_timeout=PATIENCE_SECONDS,
             open=False,
         )
         await self._pool.open()
@@ -69,22 +80,27 @@ class PostgresCatalog(FunctionCatalog):
 
     async def apply_schema(self) -> list[str]:
         """Create or complete the schema; returns what changed."""
+        began = time.monotonic()
         async with await self._connect() as connection:
             try:
                 return await apply_schema(connection, self._table)
             except psycopg.Error as error:
-                raise explain(error, self.description, self._table) from error
+                raise await self._explained(error, began) from error
 
     async def vacuum(self) -> None:
+        try:
+            await within(VACUUM_SECONDS, self._vacuum())
+        except (psycopg.Error, CatalogError, TimeoutError) as error:
+            log.warning("VACUUM of %s failed: %s", self._table, error or "it took too long")
+
+    async def _vacuum(self) -> None:
         table = sql.Identifier("public", self._table)
         async with await self._connect() as connection:
-            try:
-                # In this order: rows count as visible to all once their commit is on the
-                # disk, and batches do not wait for that, but ANALYZE does.
-                for statement in ("analyze {}", "vacuum {}"):
-                    await connection.execute(sql.SQL(statement).format(table))
-            except psycopg.Error as error:
-                log.warning("VACUUM of %s failed: %s", self._table, error)
+            # In this order: rows count as visible to all once their commit is on the disk,
+            # and batches do not wait for that, but ANALYZE does. Where somebody else holds
+            # the table, such as another VACUUM, neither is worth waiting for.
+            for statement in ("analyze (skip_locked) {}", "vacuum (skip_locked) {}"):
+                await connection.execute(sql.SQL(statement).format(table))
 
     async def mend(self, statements: Sequence[str]) -> None:
         async with await self._connect() as connection:
@@ -104,41 +120,55 @@ class PostgresCatalog(FunctionCatalog):
     async def _load(self, run_id: int, batch: int, rows: Rows) -> int | None:
         """Load by COPY; None where that did not work, or nobody knows whether it did: the
         careful way finds out."""
+        began = time.monotonic()
         try:
             return await self._load_once(run_id, batch, rows)
         except (psycopg.IntegrityError, psycopg.DataError) as error:
             log.debug("batch %s of run %s is not loaded by COPY: %s", batch, run_id, error)
         except (psycopg.Error, TimeoutError) as error:
             if not is_transient(error):
-                raise explain(error, self.description, self._table) from error
-            await self._repair(error)
+                raise await self._explained(error, began) from error
+            await self._repair(error, began)
         return None
 
     async def _load_once(self, run_id: int, batch: int, rows: Rows) -> int | None:
-        async with self._connected() as connection:
-            return await load(connection, self._table, run_id, batch, rows)
+        async def loaded() -> int | None:
+            async with self._connected() as connection:
+                return await load(connection, self._table, run_id, batch, rows)
 
-    async def _call(self, function: str, arguments: Mapping[str, object]) -> Any:
-        query = sql.SQL("select * from {}({})").format(
+        return await within(STATEMENT_SECONDS, loaded())
+
+    def _query(self, function: str, arguments: Mapping[str, object]) -> sql.Composed:
+        return sql.SQL("select * from {}({})").format(
             sql.Identifier("public", function_name(function, self._table)),
             sql.SQL(", ").join(
                 sql.SQL("{} => %s{}").format(sql.Identifier(name), sql.SQL(_cast(name, value)))
                 for name, value in arguments.items()
             ),
         )
+
+    async def _call(self, function: str, arguments: Mapping[str, object]) -> Any:
+        query = self._query(function, arguments)
         values = [_adapted(value) for value in arguments.values()]
+        began = time.monotonic()
+
+        async def mend(state: RetryCallState) -> None:
+            if state.outcome is not None:
+                await self._repair(state.outcome.exception(), began)
+
         try:
             async for attempt in AsyncRetrying(
                 retry=retry_if_exception(is_transient),
                 wait=wait_random_exponential(multiplier=0.1, max=5),
-                stop=stop_after_attempt(ATTEMPTS),
-                before_sleep=self._mend,
+                stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(2 * STATEMENT_SECONDS),
+                before_sleep=mend,
                 reraise=True,
             ):
                 with attempt:
-                    return await self._execute(query, values)
+                    began = time.monotonic()
+                    return await within(STATEMENT_SECONDS, self._execute(query, values))
         except (psycopg.Error, TimeoutError) as error:
-            raise explain(error, self.description, self._table) from error
+            raise await self._explained(error, began) from error
         raise AssertionError("unreachable")
 
     async def _execute(self, query: sql.Composed, values: list[object]) -> Any:
@@ -153,27 +183,54 @@ class PostgresCatalog(FunctionCatalog):
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        """A connection of the pool, for as long as one call may take."""
+        """A connection of the pool."""
         if self._pool is None:
             raise CatalogError("The catalog is not open.")
-        async with asyncio.timeout(STATEMENT_SECONDS), self._pool.connection() as connection:
+        async with self._pool.connection() as connection:
             yield connection
-        # psycopg waits by asyncio.wait_for, which before Python 3.12 can swallow a
-        # cancellation that comes together with the answer (python/cpython#86296).
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError
 
-    async def _mend(self, state: RetryCallState) -> None:
-        if state.outcome is not None:
-            await self._repair(state.outcome.exception())
+    async def _repair(self, error: BaseException | None, began: float) -> None:
+        """See to it that another attempt has a chance; raises where it has none."""
+        if isinstance(error, TimeoutError) and (holder := await self._find_holder(began)):
+            raise locked(holder, self.description) from error
+        log.warning("a call of the database failed (%s), trying again", error or "no answer")
+        if is_cut(error) and self._pool is not None:
+            # A server that went away took all connections with it: drop those too that
+            # nobody has tried yet, lest each costs an attempt. Not by asking each whether it
+            # is well: a silent peer does not say.
+            await self._pool.drain()
+            try:
+                await (await self._connect()).close()
+            except CatalogError as why:
+                if will_stay(why.__cause__):
+                    raise
 
-    async def _repair(self, error: BaseException | None) -> None:
-        log.warning("a call of the database failed (%s), trying again", error)
-        if isinstance(error, psycopg.OperationalError) and self._pool is not None:
-            # A server that went away took all connections with it: drop those too
-            # that nobody has tried yet, lest each costs an attempt.
-            await self._pool.check()
+    async def _explained(self, error: psycopg.Error | TimeoutError, began: float) -> S3SyncError:
+        """The error of a call that ``began`` then, with what can be found out about its cause."""
+        if isinstance(error, PoolTimeout):
+            try:
+                await (await self._connect()).close()
+            except CatalogError as why:
+                return why
+        if may_wait_for_a_lock(error) and (holder := await self._find_holder(began)):
+            return locked(holder, self.description)
+        return explain(error, self.description, self._table)
+
+    async def _find_holder(self, began: float) -> Holder | None:
+        """Who has held a lock of our tables since then, as far as the server tells."""
+        seconds = time.monotonic() - began
+
+        async def ask() -> Holder | None:
+            async with await self._connect() as connection:
+                query = self._query("s3sync_holder", {"p_seconds": seconds})
+                cursor = await connection.execute(query, [seconds])
+                row = await cursor.fetchone()
+                return Holder(*row) if row is not None and row[0] is not None else None
+
+        try:
+            return await within(LOOK_SECONDS, ask())
+        except (psycopg.Error, CatalogError, TimeoutError):
+            return None
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         try:

@@ -10,12 +10,9 @@ from dataclasses import dataclass, field
 import httpx
 
 from s3sync_tui.catalog.functions import (
-    LEASE_LOST,
-    ROWS_LOST,
-    lease_lost,
+    raised_by_schema,
     refuses_row,
     row_refused,
-    rows_lost,
 )
 from s3sync_tui.catalog.halves import TookTooLong
 from s3sync_tui.catalog.supabase_keys import WHERE_KEYS_ARE, Project, expired
@@ -74,7 +71,7 @@ def read_fault(answer: httpx.Response) -> RestFault | None:
     if "json" in kind:
         try:
             body = json.loads(answer.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
     said = body if isinstance(body, dict) else {}
     code = str(said.get("code") or "")
@@ -156,10 +153,8 @@ def explain(error: BaseException, project: Project, *, key: str, apply: str) -> 
 
 def _explain_answer(fault: RestFault, text: str, project: Project, apply: str) -> S3SyncError:
     where = project.name
-    if fault.code == LEASE_LOST:
-        return lease_lost()
-    if fault.code == ROWS_LOST:
-        return rows_lost()
+    if (ours := raised_by_schema(fault.code)) is not None:
+        return ours
     match fault:
         case RestFault(code="PGRST202" | "PGRST203" | "42883" | "42P01" | "42703"):
             return SchemaError(
@@ -254,8 +249,11 @@ def _retry_after(answer: httpx.Response) -> float:
 
 
 def _origin(location: str) -> str:
-    url = httpx.URL(location) if location.isprintable() and location.isascii() else httpx.URL("")
-    return f"{url.scheme}://{url.netloc.decode('ascii')}" if url.host else "an unknown place"
+    try:
+        url = httpx.URL(location) if location.isprintable() and location.isascii() else None
+    except httpx.InvalidURL:
+        url = None
+    return f"{url.scheme}://{url.netloc.decode('ascii')}" if url and url.host else "another place"
 
 
 def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:

@@ -109,14 +109,15 @@ async def _finish(
     catalog: Catalog, result: RunResult, lanes: Lanes | None, committed: Sequence[int]
 ) -> RunResult:
     """The result with its figures as the database counted them."""
-    if result.run_id is None:
+    run_id = result.run_id
+    if run_id is None:
         return result
     try:
         try:
-            stats = await catalog.finish_run(result.run_id, result, lanes, committed)
+            stats = await catalog.finish_run(run_id, result, lanes, committed)
         except RowsLost as error:
             result = _failed(result, error, RunStatus.FAILED)
-            stats = await catalog.finish_run(result.run_id, result)
+            stats = await catalog.finish_run(run_id, result)
         return replace(result, stats=stats)
     except LeaseLost as error:
         return _failed(result, error, RunStatus.INTERRUPTED)

@@ -1,0 +1,44 @@
+"""Who keeps a statement of ours waiting for a lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import errors
+from psycopg_pool import PoolTimeout
+
+from s3sync_tui.errors import CatalogError
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A session of the database that holds a lock of our tables."""
+
+    pid: int
+    application: str
+    role: str
+    since: datetime | None
+    """When its transaction began; None where this user may not know."""
+
+    def __str__(self) -> str:
+        who = [f"application {self.application}"] if self.application else []
+        who += [f"user {self.role}"] if self.role else []
+        if self.since is not None:
+            who.append(f"since {self.since:%Y-%m-%d %H:%M:%S %Z}")
+        return f"process {self.pid}" + (f" ({', '.join(who)})" if who else "")
+
+
+def may_wait_for_a_lock(error: BaseException) -> bool:
+    """Whether the call that failed so may have waited for somebody's lock until then."""
+    kinds = (TimeoutError, PoolTimeout, errors.LockNotAvailable, errors.QueryCanceled)
+    return isinstance(error, kinds)
+
+
+def locked(holder: Holder, where: str) -> CatalogError:
+    """The error that names who is in the way."""
+    return CatalogError(
+        f"The table is locked by {holder} ({where}).",
+        hint="Wait until that is done, or end it: select pg_terminate_backend"
+        f"({holder.pid}); Then sync again: it goes on where it stopped.",
+    )
