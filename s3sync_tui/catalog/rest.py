@@ -31,6 +31,7 @@ from s3sync_tui.catalog.supabase_keys import KeyKind, Project
 from s3sync_tui.errors import CatalogError
 
 if TYPE_CHECKING:
+    from postgrest import APIResponse
     from supabase import AsyncClient
 
 log = logging.getLogger(__name__)
@@ -147,7 +148,7 @@ class RestCalls:
             raise CatalogError("The catalog is not open.")
         try:
             async with asyncio.timeout(_CALL_SECONDS):
-                answer = await self._client.rpc(function, dict(arguments)).execute()
+                answer = await _executed(self._client, function, arguments)
         except (RestFault, httpx.HTTPError, OSError) as error:
             if not is_transient(error):
                 self._failing_since = None
@@ -175,6 +176,16 @@ class RestCalls:
 
     def _say_repeated(self, function: str, state: RetryCallState) -> None:
         log.warning("%s: %s Trying again.", function, self._explained(_fault(state)))
+
+
+async def _executed(
+    client: AsyncClient, function: str, arguments: Mapping[str, object]
+) -> APIResponse:
+    """One try. What is no JSON, or half of it, was cut off on its way, or nested to trap us."""
+    try:
+        return await client.rpc(function, dict(arguments)).execute()
+    except (ValueError, RecursionError) as error:
+        raise httpx.RemoteProtocolError("its answer is no JSON, or not all of it") from error
 
 
 async def _raise_fault(answer: httpx.Response) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import httpx
@@ -42,6 +43,8 @@ _CONNECTION_LOST = "08006"
 _GATEWAY_TIMEOUT = 544
 _LONGEST_WAIT_SECONDS = 30.0
 _LONGEST_TEXT = 300
+_LONGEST_CODE = 16
+_LONGEST_READ = 2000  # with room for the key, which is cut out of it
 
 
 @dataclass
@@ -74,18 +77,24 @@ def read_fault(answer: httpx.Response) -> RestFault | None:
         except (ValueError, RecursionError):
             body = None
     said = body if isinstance(body, dict) else {}
-    code = str(said.get("code") or "")
+    code = _said(said, "code")[:_LONGEST_CODE]
     if said.get("code") == "" and not said.get("message"):
         code = _CONNECTION_LOST
     return RestFault(
         status=answer.status_code,
         code=code,
-        message=str(said.get("message") or said.get("msg") or said.get("error") or "")
-        or answer.reason_phrase,
-        hint=str(said.get("hint") or ""),
+        message=_said(said, "message", "msg", "error") or answer.reason_phrase,
+        hint=_said(said, "hint")[:_LONGEST_TEXT],
         wait_seconds=_retry_after(answer),
         location=answer.headers.get("Location", ""),
     )
+
+
+def _said(document: Mapping[str, object], *names: str) -> str:
+    """The first of these that there is, on one line, and not all of it where it is long."""
+    found = next((value for name in names if (value := document.get(name))), "")
+    text = str(found)[:_LONGEST_READ]
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -237,7 +246,7 @@ def _explain_status(fault: RestFault, text: str, project: Project) -> S3SyncErro
             f"Supabase does not answer: {fault.code or fault.status} {text} ({where}).",
             hint=f"Look at the project's state: {dashboard}",
         )
-    hint = f"Its hint: {fault.hint}" if fault.hint else ""
+    hint = f"Its hint: {fault.hint}" if fault.hint else f"Look at the project's logs: {dashboard}"
     return CatalogError(f"The database reports: {text} ({where}).", hint=hint)
 
 
@@ -253,7 +262,9 @@ def _origin(location: str) -> str:
         url = httpx.URL(location) if location.isprintable() and location.isascii() else None
     except httpx.InvalidURL:
         url = None
-    return f"{url.scheme}://{url.netloc.decode('ascii')}" if url and url.host else "another place"
+    return (
+        f"{url.scheme}://{url.netloc.decode('ascii')}" if url and url.host else "an unknown place"
+    )
 
 
 def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
