@@ -218,10 +218,10 @@ class _Reader:
     ) -> None:
         etag, size = described.get(etag_name), described.get("size")
         etag = etag.strip('"') if isinstance(etag, str) else ""
-        size = size if isinstance(size, int) else -1
+        size = size if type(size) is int else -1  # true is one, too
         if 0 <= size <= _LARGEST_BYTES and _ETAG.fullmatch(etag):
             sequencer = _sequencer(described)
-            self._add(ObjectChange(key, ChangeKind.CREATED, sequencer, at, etag, int(size)))
+            self._add(ObjectChange(key, ChangeKind.CREATED, sequencer, at, etag, size))
         else:
             self._looks.append(key)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from s3sync_tui.errors import SettingsError
+from s3sync_tui.settings import load_settings
 from s3sync_tui.source.listing import InvalidAnswer
+from s3sync_tui.source.notifications import read_notification
 from s3sync_tui.source.page import parse_listing
 from s3sync_tui.source.pattern import read_pattern
 from tests.faults.fuzz_targets import TARGETS
+from tests.unit.test_notifications import OURS, by_s3, record
 from tests.unit.test_page import document, entry
 
 _PAGE = document(entry("a"), entry("b"))
@@ -101,3 +107,50 @@ def test_every_seed_of_the_stores_is_read() -> None:
         ["cam & 100%.jpg"],
         ["dir/"],
     ]
+
+
+OTHERS = {
+    "message": [
+        b"[" * 100_000,
+        b'{"Records":[' * 5000,
+        b"1" * 5000,
+        b'{"Records": [' + b"{}," * 9000 + b"{}]}",
+    ],
+    "s3-error": [
+        b"\x03<Error>" + b"<a>" * 5000,
+        b"\x03<Error><Code>" + b"A" * 100_000 + b"</Code><Message>" + b"m " * 100_000,
+        b"\x03<!DOCTYPE Error [<!ENTITY a 'b'>]><Error><Code>&a;</Code></Error>",
+        b"\x01<Error><Region>\n</Region></Error>",
+    ],
+    "rest-error": [
+        b"\x03" + b"[" * 100_000,
+        b"\x03" + b'{"a":' * 50_000,
+        b'\x03{"code": ' + b"9" * 5000 + b"}",
+        b'\x03{"message": "a\\u0000\\u001b[31m\\ud800b"}',
+        b'\x03{"code": ["x"], "message": {"a": 1}}',
+    ],
+    "settings": [
+        b"x = " + b"[" * 100_000,
+        b"x = " + b"9" * 5000,
+        b"batch_size = 1e400\n",
+        b'"\\u0000" = 1',
+        b"bucket = 2020-01-01\n",
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "body"), [(n, body) for n in OTHERS for body in OTHERS[n]])
+def test_what_is_nested_long_or_odd(name: str, body: bytes) -> None:
+    TARGETS[name].run(body)
+
+
+def test_a_size_that_is_true_is_none() -> None:
+    notice = read_notification(by_s3(record(size=True)), OURS)
+    assert (notice.changes, notice.looks) == ([], ["cam-07/a.jpg"])
+
+
+def test_a_file_of_something_else_is_not_gone_through_for_each_of_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "s3sync.toml").write_text("".join(f"k{n} = 1\n" for n in range(2000)))
+    with pytest.raises(SettingsError, match="1990 more are no settings") as raised:
+        load_settings({}, environ={}, config=None, directory=tmp_path)
+    assert raised.value.message.count("\n") == 10
