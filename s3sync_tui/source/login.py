@@ -96,6 +96,17 @@ class _Discreet(logging.Filter):
         return record.name == "httpx" and "X-Amz-" not in record.getMessage()
 
 
+class _WithoutTraceback(logging.Filter):
+    """What is wrong with a login is raised as well, and said in a sentence."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = record.exc_text = None
+        return True
+
+
+for _name in ("botocore.credentials", "botocore.tokens"):
+    logging.getLogger(_name).addFilter(_WithoutTraceback())
+
 # httpx logs each URL at INFO; at DEBUG, botocore logs what it signs and sends,
 # and the answers of STS, in which credentials come.
 for _name in ("httpx", "botocore.auth", "botocore.endpoint", "botocore.parsers"):
