@@ -6,11 +6,29 @@ docs/PROMISES.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 
 from tests.integration.conftest import bucket, credentials, moto
+from tests.support.own_server import OwnServer
+from tests.support.pooler import PGBOUNCER
 
 __all__ = ["bucket", "credentials", "moto"]
+
+# .ci/run installs it.
+collect_ignore = [] if PGBOUNCER else ["test_database_pooler.py"]
+
+
+@pytest.fixture(scope="session")
+def own_server() -> Iterator[OwnServer]:
+    """A Postgres to stop, crash and set up at will; running, and as it was, between tests."""
+    with TemporaryDirectory(prefix="s3sync-own-") as directory:
+        server = OwnServer(Path(directory))
+        yield server
+        server.stop()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
