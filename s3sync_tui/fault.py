@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from s3sync_tui.errors import S3SyncError
+from s3sync_tui.private_files import PRIVATE, make_private_directory, open_private
 from s3sync_tui.safe_text import safe_lines
 from s3sync_tui.secrecy import without_secrets
 
@@ -17,7 +18,7 @@ def fault_of_ours(fault: Exception) -> S3SyncError:
     """What to say of ``fault``; the traceback goes to ``fault.log``."""
     file = platformdirs.user_log_path("s3sync-tui", appauthor=False) / "fault.log"
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_private_directory(file.parent)
         told = "".join(traceback.format_exception(fault))
         with os.fdopen(_opened(file), "w", encoding="utf-8") as log:
             log.write(safe_lines(without_secrets(told)) + "\n")
@@ -32,6 +33,6 @@ def fault_of_ours(fault: Exception) -> S3SyncError:
 
 def _opened(file: Path) -> int:
     """For its owner alone, from its first moment on; also where an older version has made it."""
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.fchmod(handle, 0o600)
+    handle = open_private(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.fchmod(handle, PRIVATE)
     return handle

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from s3sync_tui.cli.logs import AUTO
 from s3sync_tui.errors import SettingsError
+from s3sync_tui.private_files import make_private_directory, open_private
 
 MOST_BYTES = 5_000_000
 KEPT = 3
@@ -26,7 +27,7 @@ def to_file(name: str) -> RotatingFileHandler:
     try:
         if name == AUTO:
             file = default_log_file()
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_private_directory(file.parent)
         return _PrivateFile(file, maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8")
     except OSError as error:
         raise SettingsError(
@@ -67,6 +68,5 @@ class _PrivateFile(RotatingFileHandler):
             sys.stderr.write(f"The log file {self.baseFilename} {problem}.\n")
 
     def _open(self) -> TextIOWrapper:
-        # The mode is set when the file is made, so that nobody can open it before.
-        fd = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        fd = open_private(Path(self.baseFilename), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         return os.fdopen(fd, "a", encoding="utf-8")

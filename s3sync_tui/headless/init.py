@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from s3sync_tui.errors import S3SyncError, SchemaError, SettingsError
 from s3sync_tui.headless.report import say
+from s3sync_tui.private_files import PRIVATE, replace_file
 from s3sync_tui.safe_text import safe, safe_key
 from s3sync_tui.settings import CatalogKind, Settings
 from s3sync_tui.setup.answers import INFO, SECRET_OF, Answers, Known, blank_slate
@@ -51,12 +53,30 @@ def init(target: Path, environ: dict[str, str]) -> None:
     said = _Said(blank_slate(environ, Path.cwd()))
     _until_it_works(lambda: _ask_bucket(said, environ), lambda: _try_bucket(said))
     _until_it_works(lambda: _ask_catalog(said, environ), lambda: _try_catalog(said))
-    target.write_text(file_text(values_of(said.answers(), with_secret=False)), encoding="utf-8")
+    text = file_text(values_of(said.answers(), with_secret=False))
+    old_mode = _write(target, text)
     say(f"\nWritten: {target}")
+    if old_mode & 0o077:
+        say(f"It is yours alone now; others could read or write it (mode {old_mode:o}).")
     if said.catalog in SECRET_OF:
         say("It holds no secret. Set this variable where s3sync-tui runs (shell, cron, systemd):")
         say(f"  export {_variable(said.catalog)}=…")
     say("Then sync with: s3sync-tui --once   or open the dashboard: s3sync-tui")
+
+
+def _write(target: Path, text: str) -> int:
+    """Its owner's alone, whatever it was: secrets are often added later. Returns the mode that
+    it had."""
+    path = target.resolve()  # a link stays one
+    try:
+        old_mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0
+        replace_file(path, text.encode(), PRIVATE)
+    except OSError as error:
+        raise SettingsError(
+            f"{target} cannot be written: {error.strerror or error}.",
+            hint="Name another file with --file, in a directory that this user may write to.",
+        ) from error
+    return old_mode
 
 
 def _variable(catalog: CatalogKind) -> str:

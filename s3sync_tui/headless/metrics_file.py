@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from s3sync_tui.model import RunResult, RunStats, RunStatus
+from s3sync_tui.private_files import open_private, replace_file
 from s3sync_tui.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 _LAST_SUCCESS = "s3sync_last_success_timestamp_seconds"
 _SKIPPED = "skipped"
 _STATUSES = (*(status.value for status in RunStatus if status is not RunStatus.RUNNING), _SKIPPED)
+_MOST_CHARACTERS = 1_000_000
 _MODE = 0o644  # another user's node_exporter reads it, and there is no secret in it
 
 
@@ -43,7 +45,9 @@ def write_metrics(
     try:
         is_success = status == RunStatus.SUCCEEDED
         last_success = now if is_success else _last_success(file)
-        _replace(file, _text(_labels(settings), now, last_success, status, exit_code, stats))
+        text = _text(_labels(settings), now, last_success, status, exit_code, stats)
+        # The name in between does not end in .prom, by which the collector knows its files.
+        replace_file(file, text.encode(), _MODE)
     except OSError as error:
         reason = error.strerror or error
         log.warning("the metrics file %s cannot be written: %s", file, reason)
@@ -96,19 +100,8 @@ def _escaped(value: str) -> str:
 def _last_success(file: Path) -> float:
     """As the file that is to be replaced has it."""
     with suppress(OSError, UnicodeDecodeError, ValueError):
-        text = file.read_text(encoding="utf-8")
+        with os.fdopen(open_private(file, os.O_RDONLY), encoding="utf-8") as there:
+            text = there.read(_MOST_CHARACTERS)
         if match := re.search(rf"^{_LAST_SUCCESS}\{{.*\}} (\S+)$", text, re.MULTILINE):
             return float(match[1])
     return 0.0
-
-
-def _replace(file: Path, text: str) -> None:
-    """In one step: whoever reads it finds the old text or the new one. The name in between
-    does not end in .prom, by which the collector knows its files."""
-    draft = file.parent / f".{file.name}.{os.getpid()}.tmp"
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.chmod(_MODE)
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)

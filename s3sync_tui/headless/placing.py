@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from s3sync_tui.errors import SettingsError
+from s3sync_tui.private_files import PRIVATE, replace_file
 
 _VARIABLE = re.compile(r'^(\w+)="((?:[^"\\]|\\.)*)"$', re.MULTILINE | re.DOTALL)
 
@@ -71,15 +71,8 @@ def _there(file: Placed) -> str | None:
 def _write(file: Placed) -> str:
     if _there(file) == file.text:
         if file.is_secret:
-            file.path.chmod(0o600)
+            file.path.chmod(PRIVATE)
         return f"As it is: {file.path}"
     file.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if file.is_secret else 0o755)
-    draft = file.path.with_name(f".{file.path.name}.{os.getpid()}")
-    try:
-        mode = 0o600 if file.is_secret else 0o644
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
-            stream.write(file.text.encode())
-        draft.replace(file.path)
-    finally:
-        draft.unlink(missing_ok=True)
+    replace_file(file.path, file.text.encode(), PRIVATE if file.is_secret else 0o644)
     return f"Written: {file.path}"

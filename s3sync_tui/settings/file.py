@@ -63,6 +63,14 @@ class SettingsFile:
         return self.label
 
 
+def is_open_to_others(path: Path) -> bool:
+    """Whether other users of the machine may read it."""
+    try:
+        return bool(path.stat().st_mode & 0o044)
+    except OSError:
+        return False
+
+
 def read_settings_file(config: Path | None, directory: Path) -> SettingsFile | None:
     """``config``, which must be there; without it ``s3sync.toml`` in ``directory``,
     else in the user's configuration directory, else ``None``.

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from s3sync_tui.errors import SettingsError
 from s3sync_tui.settings.fields import SETTINGS, Settings
-from s3sync_tui.settings.file import SettingsFile, read_settings_file
+from s3sync_tui.settings.file import SettingsFile, is_open_to_others, read_settings_file
 from s3sync_tui.settings.given import Given, Level, shown
 from s3sync_tui.settings.proxies import check_proxies
 from s3sync_tui.settings.rules import Unfit
 from s3sync_tui.settings.secrets import keep_given_secrets
 
+log = logging.getLogger(__name__)
+
 _DEFAULT = "default"
+_MOST_NAMED = 10
+"""Each takes a look through the file, and nobody reads more."""
 _KEY_HINT = (
     "Set SUPABASE_SECRET_KEY to a secret key of the project (sb_secret_…), from the Supabase "
     "dashboard: Project Settings > API Keys."
@@ -69,6 +75,7 @@ def load_settings(
         given = lower | given
     if file is not None:
         faults += _unknown_keys(file)
+        _warn_of_readers(file)
     faults += check_proxies(environ)
     outranked = _set_aside(given, environ)
     values = {name: it.parsed() for name, it in given.items() if name not in outranked}
@@ -212,15 +219,25 @@ def _missing_half(
         )
 
 
+def _warn_of_readers(file: SettingsFile) -> None:
+    secrets = [it.file_key for it in SETTINGS if it.is_secret and it.file_key in file.values]
+    if secrets and is_open_to_others(file.path):
+        log.warning(
+            "%s holds %s, and other users of this machine can read it: chmod 600 %s",
+            file.label,
+            " and ".join(secrets),
+            quote(str(file.path)),
+        )
+
+
 def _unknown_keys(file: SettingsFile) -> Iterator[SettingsError]:
     spellings: dict[str, str] = {}
     for setting in SETTINGS:
         names = (setting.name, setting.file_key, *setting.variables)
         spellings |= {name.lower(): setting.file_key for name in names}
     known = {setting.file_key for setting in SETTINGS}
-    for key in file.values:
-        if key in known:
-            continue
+    unknown = [key for key in file.values if key not in known]
+    for key in unknown[:_MOST_NAMED]:
         where = file.where(key)
         if isinstance(file.values[key], dict):
             yield SettingsError(
@@ -235,6 +252,11 @@ def _unknown_keys(file: SettingsFile) -> Iterator[SettingsError]:
         else:
             keys = ", ".join(setting.file_key for setting in SETTINGS)
             yield SettingsError(f"{message}.", hint=f"The settings are {keys}.")
+    if len(unknown) > _MOST_NAMED:
+        yield SettingsError(
+            f"{file.label}: {len(unknown) - _MOST_NAMED} more are no settings.",
+            hint="Is it the right file?",
+        )
 
 
 def _together(faults: list[SettingsError]) -> SettingsError:

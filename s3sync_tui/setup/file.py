@@ -6,21 +6,19 @@ import json
 import os
 import re
 import stat
-import tempfile
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
 
 from s3sync_tui.errors import SettingsError
+from s3sync_tui.private_files import PRIVATE, make_private_directory, replace_file
 from s3sync_tui.settings import SETTINGS
 from s3sync_tui.settings.file import NAME
 from s3sync_tui.setup.answers import ASKED, INFO, SECRET_OF, Answers, Known
 
-_PRIVATE = 0o600
 _HEAD = "# s3sync-tui: settings. Flags and variables outrank this file."
 
 
@@ -129,8 +127,8 @@ def save(place: Place, text: str, *, is_private: bool) -> None:
     path = place.path
     try:
         if place.text is None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _create(path, text, _PRIVATE if is_private else 0o666)
+            make_private_directory(path.parent)
+            _create(path, text, PRIVATE if is_private else 0o666)
         else:
             _replace(place, text, is_private=is_private)
     except FileExistsError as error:
@@ -158,17 +156,8 @@ def _replace(place: Place, text: str, *, is_private: bool) -> None:
     path = place.path.resolve()  # a link stays one
     if path.read_bytes().decode("utf-8-sig", "replace") != place.text:
         raise FileExistsError
-    handle, name = tempfile.mkstemp(prefix=f".{NAME}-", dir=path.parent)  # ours alone
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            if not is_private:
-                os.fchmod(handle, stat.S_IMODE(path.stat().st_mode))
-            file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
+    mode = PRIVATE if is_private else stat.S_IMODE(path.stat().st_mode)
+    replace_file(path, text.encode(), mode)
 
 
 def _line(name: str, value: str) -> str:
