@@ -431,6 +431,35 @@ as $$
   select coalesce(sum(objects), 0), coalesce(sum(bytes), 0), clock_timestamp() from images_counts
 $$;
 
+-- Where a lease has run out, and its holder stands still in the midst of a batch: ends that
+-- session. The database waits for a client that was paused, or cut off, and would wait on with
+-- the lease locked. Woken up, the client finds its batch undone, and itself replaced.
+create or replace function s3sync_cut_off(p_bucket text) returns void
+  language plpgsql set search_path = public, pg_temp set lock_timeout = '3s'
+as $$
+declare
+  v_expired timestamptz;
+begin
+  select l.expires_at into v_expired from sync_leases l
+    where l.table_name = 'images' and l.bucket = p_bucket and l.run_id <> 0 and l.expires_at < clock_timestamp();
+  if not found then return; end if;
+  begin
+    perform from sync_leases l where l.table_name = 'images' and l.bucket = p_bucket for update;
+    -- Undone at once: who waits for a lock that a subtransaction took is not told of what the
+    -- transaction then writes.
+    raise exception using errcode = 'S3S06', message = 'nobody stands in the way';
+  exception
+    when sqlstate 'S3S06' then return;
+    when lock_not_available then null;
+  end;
+  perform pg_terminate_backend(a.pid, 2000)
+    from pg_locks k join pg_stat_activity a on a.pid = k.pid
+    where k.relation = 'sync_leases'::regclass and k.mode = 'RowShareLock' and k.granted
+      and k.database = (select oid from pg_database where datname = current_database())
+      and a.pid <> pg_backend_pid() and a.xact_start < v_expired and a.wait_event = 'ClientRead';
+exception when insufficient_privilege then null;  -- another user's: wait for it
+end $$;
+
 -- Takes the lease, marks dead runs, writes the run's row. Where another run holds
 -- the lease, run_id is null and the rest says who. p_request is any text unique to
 -- this request: repeated with the same, the call finds the run that it began.
@@ -446,10 +475,15 @@ begin
   perform s3sync_to_disk();
   insert into sync_leases (table_name, bucket, run_id, holder, expires_at)
     values ('images', p_bucket, 0, '', '-infinity') on conflict do nothing;
-  -- FOR UPDATE waits for batches of the old holder that are being written just
-  -- now (they hold FOR KEY SHARE), so none can commit after the takeover.
-  select * into v_lease from sync_leases l
-    where l.table_name = 'images' and l.bucket = p_bucket for update;
+  -- Who is refused does not wait for a batch first.
+  select * into v_lease from sync_leases l where l.table_name = 'images' and l.bucket = p_bucket;
+  if v_lease.expires_at <= clock_timestamp() or v_lease.request = p_request then
+    perform s3sync_cut_off(p_bucket);
+    -- FOR UPDATE waits for batches of the old holder that are being written just
+    -- now (they hold FOR KEY SHARE), so none can commit after the takeover.
+    select * into v_lease from sync_leases l
+      where l.table_name = 'images' and l.bucket = p_bucket for update;
+  end if;
   if v_lease.run_id <> 0 and v_lease.request = p_request and p_request <> '' then
     run_id := v_lease.run_id;
     interrupted := v_lease.interrupted;
@@ -605,6 +639,9 @@ begin
     raise exception using errcode = 'S3S01', message = 'another run has taken over the lease';
   end if;
   perform pg_advisory_xact_lock_shared(hashtext('s3sync-tui changes'), hashtext('images'));
+  -- Should our caller's machine vanish meanwhile, all of that is free within a minute.
+  perform set_config('tcp_keepalives_idle', '30', true), set_config('tcp_keepalives_interval', '10', true),
+    set_config('tcp_keepalives_count', '3', true);
 end $$;
 
 -- The second: what the batch did if it was written before (the answer was lost),

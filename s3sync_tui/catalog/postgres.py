@@ -51,6 +51,9 @@ class PostgresCatalog(FunctionCatalog):
         super().__init__(table=table, description=description)
         self._conninfo = conninfo
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+        self._left: set[int] = set()
+        """The server's processes that we have lost the connection to in the middle of a call.
+        They may not know yet, and hold locks."""
 
     @property
     def region(self) -> str | None:
@@ -91,7 +94,7 @@ class PostgresCatalog(FunctionCatalog):
         try:
             await within(VACUUM_SECONDS, self._vacuum())
         except (psycopg.Error, CatalogError, TimeoutError) as error:
-            log.warning("VACUUM of %s failed: %s", self._table, error or "it took too long")
+            log.warning("VACUUM of %s failed: %s", self._table, str(error) or "it took too long")
 
     async def _vacuum(self) -> None:
         table = sql.Identifier("public", self._table)
@@ -187,27 +190,37 @@ class PostgresCatalog(FunctionCatalog):
         if self._pool is None:
             raise CatalogError("The catalog is not open.")
         async with self._pool.connection() as connection:
-            yield connection
+            process = connection.info.backend_pid
+            try:
+                yield connection
+            except BaseException:
+                if connection.closed:
+                    self._left.add(process)
+                raise
 
     async def _repair(self, error: BaseException | None, began: float) -> None:
         """See to it that another attempt has a chance; raises where it has none."""
-        if isinstance(error, TimeoutError) and (holder := await self._find_holder(began)):
-            raise locked(holder, self.description) from error
-        log.warning("a call of the database failed (%s), trying again", error or "no answer")
+        log.warning("a call of the database failed (%s), trying again", str(error) or "no answer")
         if is_cut(error) and self._pool is not None:
             # A server that went away took all connections with it: drop those too that
             # nobody has tried yet, lest each costs an attempt. Not by asking each whether it
             # is well: a silent peer does not say.
             await self._pool.drain()
             try:
-                await (await self._connect()).close()
+                has_ended_any = await within(LOOK_SECONDS, self._end_left())
             except CatalogError as why:
                 if will_stay(why.__cause__):
                     raise
+                return
+            except (psycopg.Error, TimeoutError):
+                return
+            is_late = isinstance(error, TimeoutError) and not has_ended_any
+            if is_late and (holder := await self._find_holder(began)):
+                raise locked(holder, self.description) from error
 
     async def _explained(self, error: psycopg.Error | TimeoutError, began: float) -> S3SyncError:
         """The error of a call that ``began`` then, with what can be found out about its cause."""
-        if isinstance(error, PoolTimeout):
+        if isinstance(error, PoolTimeout | TimeoutError):  # they say nothing of why
             try:
                 await (await self._connect()).close()
             except CatalogError as why:
@@ -215,6 +228,13 @@ class PostgresCatalog(FunctionCatalog):
         if may_wait_for_a_lock(error) and (holder := await self._find_holder(began)):
             return locked(holder, self.description)
         return explain(error, self.description, self._table)
+
+    async def _end_left(self) -> bool:
+        """End what is still there of the processes that we have left; whether any was."""
+        left, self._left = self._left, set()
+        async with await self._connect() as connection:
+            cursor = await connection.execute(_END, [[*left], _CONNECT["application_name"]])
+            return bool(await cursor.fetchall())
 
     async def _find_holder(self, began: float) -> Holder | None:
         """Who has held a lock of our tables since then, as far as the server tells."""
@@ -238,6 +258,10 @@ class PostgresCatalog(FunctionCatalog):
         except psycopg.Error as error:
             raise explain(error, self.description, self._table) from error
 
+
+_END = """
+select pg_terminate_backend(pid) from pg_stat_activity
+ where pid = any(%s) and application_name = %s and usename = current_user"""
 
 _CASTS = {
     "p_sizes": "::bigint[]",

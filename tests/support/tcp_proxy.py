@@ -14,7 +14,12 @@ class Fault(Enum):
 
     RESET = auto()
     SILENCE = auto()
-    """Nothing passes any more, but the peer acknowledges all."""
+    """Nothing passes any more, in either direction, not even its end: the peer acknowledges
+    all, and the server knows nothing of it."""
+
+
+class _FellSilent(Exception):
+    """From here on nothing passes."""
 
 
 class TcpProxy:
@@ -22,7 +27,6 @@ class TcpProxy:
 
     def __init__(self, server: Path) -> None:
         self.port = 0
-        self.connections = 0
         self.faults = 0
         self.is_down = False
         """New connections are accepted, and closed."""
@@ -31,6 +35,7 @@ class TcpProxy:
         self._server = server
         self._cuts: list[tuple[int, Fault]] = []
         self._writers: set[asyncio.StreamWriter] = set()
+        self._is_over = asyncio.Event()
 
     def cut_after(self, size: int, fault: Fault) -> None:
         """Once so many more bytes have gone up, a ``fault`` befalls that connection."""
@@ -42,25 +47,30 @@ class TcpProxy:
             writer.transport.abort()
             self.faults += 1
 
+    def end(self) -> None:
+        """Let go of everything."""
+        self._is_over.set()
+        self.reset_all()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        self.connections += 1
         self._writers.add(writer)
         upstream: asyncio.StreamWriter | None = None
         try:
-            if self.is_down:
-                return
             if self.is_silent:
-                await reader.read()
+                await self._is_over.wait()
+            if self.is_down or self._is_over.is_set():
                 return
             server_reader, upstream = await asyncio.open_unix_connection(str(self._server))
             down = asyncio.create_task(self._pass(server_reader, writer))
             up = asyncio.create_task(self._pass(reader, upstream, counts=True))
-            await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (down, up):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            done, _ = await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
+            down.cancel()
+            up.cancel()
+            if any(isinstance(task.exception(), _FellSilent) for task in done):
+                await self._is_over.wait()
+        except (OSError, asyncio.CancelledError):  # the test is over
+            return
         finally:
             self._writers.discard(writer)
             for each in (writer, upstream):
@@ -77,20 +87,26 @@ class TcpProxy:
         with suppress(OSError):
             while data := await source.read(16_384):
                 if self.is_silent:
-                    continue
-                if counts and self._cuts:
-                    size, fault = self._cuts[0]
-                    if size < len(data):
-                        self._cuts.pop(0)
-                        self.faults += 1
-                        target.write(data[:size])
-                        if fault is Fault.RESET:
-                            return
-                        await source.read(-1)
-                        return
-                    self._cuts[0] = (size - len(data), fault)
+                    raise _FellSilent
+                fault = self._fault_of(len(data)) if counts else None
+                if fault is not None:
+                    target.write(data[: len(data) // 2])
+                    self.faults += 1
+                    if fault is Fault.SILENCE:
+                        raise _FellSilent
+                    return
                 target.write(data)
                 await target.drain()
+
+    def _fault_of(self, size: int) -> Fault | None:
+        if not self._cuts:
+            return None
+        left, fault = self._cuts[0]
+        if left < size:
+            self._cuts.pop(0)
+            return fault
+        self._cuts[0] = (left - size, fault)
+        return None
 
 
 @asynccontextmanager
@@ -103,4 +119,4 @@ async def tcp_proxy(server: Path, host: str = "127.0.0.1") -> AsyncIterator[TcpP
         yield proxy
     finally:
         listening.close()
-        proxy.reset_all()
+        proxy.end()
