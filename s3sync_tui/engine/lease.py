@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.engine.progress import Progress
+from s3sync_tui.errors import S3SyncError
+from s3sync_tui.model import RunResult, RunStatus
 
 RENEWALS_PER_LEASE = 3
 SHOWN_EVERY_SECONDS = 2
 """Often enough for an onlooker to see it move, however long the lease."""
+_LOOK_BACK = 20
 
 
 async def keep_lease(catalog: Catalog, run_id: int, lease_seconds: int, progress: Progress) -> None:
@@ -20,3 +24,24 @@ async def keep_lease(catalog: Catalog, run_id: int, lease_seconds: int, progress
     while True:
         await asyncio.sleep(min(lease_seconds / RENEWALS_PER_LEASE, SHOWN_EVERY_SECONDS))
         await catalog.renew_lease(run_id, lease_seconds, progress.stats(), progress.phases())
+
+
+async def naming_the_heir(catalog: Catalog, bucket: str, result: RunResult) -> RunResult:
+    """``result``; where the lease was lost, it says to whom, as far as the catalog tells."""
+    if result.status is not RunStatus.INTERRUPTED or result.run_id is None:
+        return result
+    try:
+        runs = (await catalog.history(_LOOK_BACK)).runs
+    except S3SyncError:
+        return result
+    heirs = [run for run in runs if run.bucket == bucket and run.run_id > result.run_id]
+    if not heirs:
+        return result
+    heir = heirs[0]
+    since = f"{heir.started_at:%Y-%m-%d %H:%M:%S %Z}"
+    return replace(
+        result,
+        error="The lease ran out, and another run has taken over: "
+        f"number {heir.run_id} ({heir.holder}), begun at {since} and now "
+        f"{heir.status.value}.",
+    )

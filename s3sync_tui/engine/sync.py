@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.engine.delta import decide
+from s3sync_tui.engine.lease import naming_the_heir
 from s3sync_tui.engine.member import Opener
 from s3sync_tui.engine.pipeline import Pipeline, SyncOptions
 from s3sync_tui.errors import LeaseLost, RowsLost, S3SyncError
@@ -88,7 +89,11 @@ async def sync(
         ours = S3SyncError(f"A fault of s3sync-tui: {type(fault).__name__}.")
         result = _failed(run.result(), ours, RunStatus.FAILED)
 
-    finishing = asyncio.create_task(_finish(catalog, result, learnt, run.committed))
+    async def finish() -> RunResult:
+        finished = await _finish(catalog, result, learnt, run.committed)
+        return await naming_the_heir(catalog, source.bucket, finished)
+
+    finishing = asyncio.create_task(finish())
     try:
         await asyncio.wait({finishing}, timeout=FINISH_SECONDS if cancelled else None)
     except asyncio.CancelledError as stop:
