@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,16 @@ from s3sync_tui.catalog.rest_body import take_body
 from s3sync_tui.catalog.rest_faults import (
     RestFault,
     explain,
+    is_strange,
     is_timeout,
     is_transient,
     is_unknown_host,
+    no_answer,
     read_fault,
 )
 from s3sync_tui.catalog.supabase_keys import KeyKind, Project
 from s3sync_tui.errors import CatalogError
+from s3sync_tui.tls import authorities_of
 
 if TYPE_CHECKING:
     from postgrest import APIResponse
@@ -77,6 +80,8 @@ class RestCalls:
 
     async def open(self, kind: KeyKind) -> None:
         """Get ready; makes no request."""
+        if self._project.url.startswith("https://"):
+            await asyncio.to_thread(authorities_of, "SSL_CERT_FILE")
         # Half a second, most of it for what we do not use: not while the screen waits.
         client_class, options = await asyncio.to_thread(_supabase)
         connections = BULK_CALLS + _SPARE_CONNECTIONS
@@ -108,10 +113,12 @@ class RestCalls:
         function: str,
         arguments: Mapping[str, object],
         *,
+        is_answer: Callable[[object], bool],
         is_bulk: bool = False,
         can_be_halved: bool = False,
     ) -> Any:
-        """What ``function`` returns: a value, or a dict of its OUT parameters.
+        """What ``function`` returns: a value, or a dict of its OUT parameters. What is none by
+        ``is_answer`` was lost on its way.
 
         Of bulk calls only some are in flight at once. A call that fails for the moment is
         repeated until the project has not answered for a while; not so one that took too
@@ -124,7 +131,7 @@ class RestCalls:
         def is_worth_repeating(error: BaseException) -> bool:
             if is_timeout(error):
                 return not can_be_halved
-            if is_unknown_host(error) and not self._was_reached:
+            if not self._was_reached and (is_unknown_host(error) or is_strange(error)):
                 return False
             return is_transient(error)
 
@@ -138,17 +145,24 @@ class RestCalls:
             ):
                 with attempt:
                     async with turn:
-                        return await self._call_once(function, arguments)
+                        return await self._call_once(function, arguments, is_answer)
         except (RestFault, httpx.HTTPError, OSError) as error:
             raise self._explained(error) from error
         raise AssertionError("unreachable")
 
-    async def _call_once(self, function: str, arguments: Mapping[str, object]) -> Any:
+    async def _call_once(
+        self,
+        function: str,
+        arguments: Mapping[str, object],
+        is_answer: Callable[[object], bool],
+    ) -> Any:
         if self._client is None:
-            raise CatalogError("The catalog is not open.")
+            raise CatalogError("The catalog is not open.", hint="Open it first.")
         try:
             async with asyncio.timeout(_CALL_SECONDS):
                 answer = await _executed(self._client, function, arguments)
+            if not is_answer(answer.data):
+                raise no_answer()
         except (RestFault, httpx.HTTPError, OSError) as error:
             if not is_transient(error):
                 self._failing_since = None

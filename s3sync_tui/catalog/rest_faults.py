@@ -24,13 +24,17 @@ from s3sync_tui.errors import (
     S3SyncError,
     SchemaError,
 )
+from s3sync_tui.tls import describe_tls, tls_hint
 
-# Rate limit; a gateway without its server; Cloudflare's 520 to 524: the origin does not
-# answer (https://developers.cloudflare.com/support/troubleshooting/http-status-codes/).
-_TRANSIENT_STATUS = {429, 502, 503, 504, *range(520, 525)}
+# Too slow, or too many; a gateway without its server; Cloudflare's 520 to 524: the origin does
+# not answer (https://developers.cloudflare.com/support/troubleshooting/http-status-codes/).
+_TRANSIENT_STATUS = {408, 429, 502, 503, 504, *range(520, 525)}
 # No connection to the database, no schema cache yet, no connection free in the pool
 # (https://docs.postgrest.org/en/v12/references/errors.html#group-0-connection).
-_TRANSIENT_CODES = {"PGRST000", "PGRST001", "PGRST002", "PGRST003", "40001", "40P01", "55P03"}
+_TRANSIENT_CODES = {
+    *("PGRST000", "PGRST001", "PGRST002", "PGRST003"),
+    *("40001", "40P01", "55P03", "25P03"),  # in the way of others; held up between statements
+}
 _TRANSIENT_CLASSES = {"08", "53", "57"}  # connection, resources, operator intervention
 _LASTING = {"53100", "57014", "57P04"}  # disk full, statement timeout, database dropped
 
@@ -41,6 +45,7 @@ _CONNECTION_LOST = "08006"
 # "The request is not completed within the configured time limit."
 # https://supabase.com/docs/guides/platform/http-status-codes#544-project-api-gateway-timeout
 _GATEWAY_TIMEOUT = 544
+_NO_ANSWER = 0
 _LONGEST_WAIT_SECONDS = 30.0
 _LONGEST_TEXT = 300
 _LONGEST_CODE = 16
@@ -68,7 +73,8 @@ class RestFault(Exception):
 def read_fault(answer: httpx.Response) -> RestFault | None:
     """Why ``answer``, read to its end, is no result; ``None`` if it is one."""
     kind = answer.headers.get("Content-Type", "")
-    if answer.is_success and ("json" in kind or not answer.content):
+    is_nothing = answer.status_code == httpx.codes.NO_CONTENT  # a function that returns nothing
+    if answer.is_success and (is_nothing or ("json" in kind and answer.content)):
         return None
     body: object = None
     if "json" in kind:
@@ -97,6 +103,17 @@ def _said(document: Mapping[str, object], *names: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
+def no_answer() -> RestFault:
+    """An answer that none of our functions gives: cut off, or somebody else's."""
+    return RestFault(_NO_ANSWER, message="what comes is cut off, or is not of our functions")
+
+
+def is_strange(error: BaseException) -> bool:
+    """Whether a page came with success: where our functions have answered before, it is of
+    something on the way, which may pass; else the address may be wrong."""
+    return isinstance(error, RestFault) and 200 <= error.status < 300
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether the same call may succeed in a moment."""
     if isinstance(error, RestFault):
@@ -107,10 +124,14 @@ def is_transient(error: BaseException) -> bool:
             code in _TRANSIENT_CODES
             or (len(code) == 5 and code[:2] in _TRANSIENT_CLASSES)
             or error.status in _TRANSIENT_STATUS
+            or (error.status == 500 and not code)  # Postgres and PostgREST give a code
+            or error.status == _NO_ANSWER
+            or is_strange(error)
         )
     if isinstance(error, httpx.UnsupportedProtocol) or _cause(error, ssl.SSLCertVerificationError):
         return False
-    return isinstance(error, httpx.TransportError | TimeoutError)
+    # What cannot be unpacked was damaged on its way.
+    return isinstance(error, httpx.TransportError | httpx.DecodingError | TimeoutError)
 
 
 def is_timeout(error: BaseException) -> bool:
@@ -141,11 +162,10 @@ def explain(error: BaseException, project: Project, *, key: str, apply: str) -> 
             else "Check SUPABASE_URL and this machine's network.",
         )
     if (wrong := _cause(error, ssl.SSLError)) is not None:
-        reason = getattr(wrong, "verify_message", "") or getattr(wrong, "reason", "") or wrong
+        reason = describe_tls(wrong)
         return CatalogUnreachable(
             f"No secure connection to {project.host}: {reason}.",
-            hint="If a proxy or an own certificate authority is in use, set SSL_CERT_FILE to its "
-            "certificates. A server without TLS needs http:// in SUPABASE_URL.",
+            hint=tls_hint(reason, "SSL_CERT_FILE"),
         )
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return CatalogUnreachable(
@@ -157,13 +177,22 @@ def explain(error: BaseException, project: Project, *, key: str, apply: str) -> 
             f"Supabase does not answer: {str(error) or type(error).__name__} ({where}).",
             hint="Check SUPABASE_URL, the network, and that the project is running.",
         )
-    return CatalogError(f"Supabase's answer makes no sense: {type(error).__name__} ({where}).")
+    return CatalogError(
+        f"Supabase's answer makes no sense: {type(error).__name__} ({where}).",
+        hint=f"Is something between this machine and the project? Else: {apply}",
+    )
 
 
 def _explain_answer(fault: RestFault, text: str, project: Project, apply: str) -> S3SyncError:
+    return (
+        raised_by_schema(fault.code)
+        or _explain_code(fault, text, project, apply)
+        or _explain_status(fault, text, project)
+    )
+
+
+def _explain_code(fault: RestFault, text: str, project: Project, apply: str) -> S3SyncError | None:
     where = project.name
-    if (ours := raised_by_schema(fault.code)) is not None:
-        return ours
     match fault:
         case RestFault(code="PGRST202" | "PGRST203" | "42883" | "42P01" | "42703"):
             return SchemaError(
@@ -202,7 +231,7 @@ def _explain_answer(fault: RestFault, text: str, project: Project, apply: str) -
             )
     if len(fault.code) == 5 and refuses_row(fault.code):
         return row_refused(text, where)
-    return _explain_status(fault, text, project)
+    return None
 
 
 def _explain_status(fault: RestFault, text: str, project: Project) -> S3SyncError:
@@ -226,8 +255,8 @@ def _explain_status(fault: RestFault, text: str, project: Project) -> S3SyncErro
                 f"The Supabase project {where} is paused.",
                 hint=f"Restore it: {dashboard} . Free projects pause after a week without use.",
             )
-        case 413:
-            return CatalogError(
+        case 413:  # half of it may be let through
+            return TookTooLong(
                 f"The request was too large for {where}.", hint="Use a smaller --batch-size."
             )
         case status if 300 <= status < 400:
@@ -235,11 +264,18 @@ def _explain_status(fault: RestFault, text: str, project: Project) -> S3SyncErro
                 f"SUPABASE_URL leads elsewhere: to {_origin(fault.location)}.",
                 hint="Set SUPABASE_URL to the address where the project really is.",
             )
+        case status if status == _NO_ANSWER:
+            return CatalogUnreachable(
+                f"Supabase does not answer: {text} ({where}).",
+                hint="A proxy or a portal on the way may answer in its place. If SUPABASE_URL is "
+                f"right, look at the project's state: {dashboard}",
+            )
         case 404 | 405 | 200:
             return CatalogUnreachable(
                 f"There is no Supabase project at {project.url}: {fault.status} {text}.",
                 hint="SUPABASE_URL looks like https://abcdefghijkl.supabase.co (Project Settings > "
-                "Data API), without any path.",
+                "Data API), without any path. If it is right, a proxy or a portal on the way "
+                "answers in its place.",
             )
     if is_transient(fault) or (fault.status >= 500 and not fault.code):
         return CatalogUnreachable(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from s3sync_tui.catalog.halves import HalvingCatalog
 from s3sync_tui.catalog.rest import PATIENCE_SECONDS, RestCalls
+from s3sync_tui.catalog.rest_shapes import is_answer
 from s3sync_tui.catalog.schema import (
     DEFAULT_TABLE,
     SCHEMA_VERSION,
@@ -24,6 +27,9 @@ from s3sync_tui.catalog.supabase_keys import (
     retirement_notice,
 )
 from s3sync_tui.errors import CatalogError, SchemaError
+
+if TYPE_CHECKING:
+    from s3sync_tui.catalog.facts import CountFacts, GrowthFacts, HealthFacts, RunHistory
 
 log = logging.getLogger(__name__)
 
@@ -96,11 +102,40 @@ class SupabaseCatalog(HalvingCatalog):
             hint=f"Run this in the SQL editor ({editor}): {' '.join(statements)}",
         )
 
+    async def history(self, limit: int = 50, before: int | None = None) -> RunHistory:
+        with self._understood():
+            return await super().history(limit, before)
+
+    async def growth_facts(self) -> GrowthFacts:
+        with self._understood():
+            return await super().growth_facts()
+
+    async def health_facts(self) -> HealthFacts:
+        with self._understood():
+            return await super().health_facts()
+
+    async def verify_counts(self) -> CountFacts:
+        with self._understood():
+            return await super().verify_counts()
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """For documents of many parts, whose shape is known by who reads them."""
+        try:
+            yield
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise CatalogError(
+                f"Supabase's answer makes no sense ({self._project.name}).",
+                hint=f"Is something between this machine and the project? Else: "
+                f"{self._how_to_apply()}",
+            ) from error
+
     async def _call(self, function: str, arguments: Mapping[str, object]) -> Any:
         body = {
             name: value.isoformat() if isinstance(value, datetime) else value
             for name, value in arguments.items()
         }
+        is_sound = partial(is_answer, function, arguments)
         is_bulk = function in _BULK
         can_be_halved = is_bulk and any(
             isinstance(value, list) and len(value) > 1 for value in body.values()
@@ -112,6 +147,7 @@ class SupabaseCatalog(HalvingCatalog):
         return await self._rest.call(
             function_name(function, self._table),
             body,
+            is_answer=is_sound,
             is_bulk=is_bulk,
             can_be_halved=can_be_halved,
         )

@@ -23,6 +23,7 @@ from s3sync_tui.errors import (
     CatalogError,
     CatalogUnreachable,
     LeaseLost,
+    RowRefused,
     S3SyncError,
     SchemaError,
 )
@@ -40,7 +41,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
     return error
 
 
-@pytest.mark.parametrize("status", [429, 502, 503, 504, 520, 521, 522, 523, 524])
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524])
 def test_gateways_without_their_server_are_tried_again(status: int) -> None:
     assert is_transient(RestFault(status))
     assert isinstance(said(RestFault(status)), CatalogUnreachable)
@@ -49,7 +50,14 @@ def test_gateways_without_their_server_are_tried_again(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "code"),
     [(503, f"PGRST00{n}") for n in range(4)]
-    + [(503, "08006"), (503, "53300"), (500, "57P01"), (500, "40001"), (500, "40P01")],
+    + [
+        (503, "08006"),
+        (503, "53300"),
+        (500, "57P01"),
+        (500, "40001"),
+        (500, "40P01"),
+        (500, "25P03"),
+    ],
 )
 def test_passing_faults_of_the_database_are_tried_again(status: int, code: str) -> None:
     assert is_transient(RestFault(status, code))
@@ -69,7 +77,7 @@ def test_a_connection_that_is_lost_at_commit_is_tried_again() -> None:
     ("status", "code", "kind"),
     [
         (400, "", CatalogError),
-        (400, "22P02", CatalogError),
+        (400, "22P02", RowRefused),
         (400, "PGRST102", CatalogError),
         (400, "S3S01", LeaseLost),
         (401, "", CatalogDenied),
@@ -84,8 +92,8 @@ def test_a_connection_that_is_lost_at_commit_is_tried_again() -> None:
         (404, "42P01", SchemaError),
         (405, "25006", CatalogDenied),
         (406, "PGRST106", CatalogDenied),
-        (409, "23505", CatalogError),
-        (413, "", CatalogError),
+        (409, "23505", RowRefused),
+        (413, "", TookTooLong),
         (500, "XX000", CatalogError),
         (503, "53100", CatalogError),
         (540, "", CatalogUnreachable),
@@ -116,6 +124,7 @@ def test_broken_connections_are_tried_again() -> None:
         httpx.ReadError("reset"),
         httpx.RemoteProtocolError("cut"),
         httpx.ReadTimeout("late"),
+        httpx.DecodingError("incorrect header check"),
         TimeoutError(),
     ):
         assert is_transient(error)
@@ -168,6 +177,10 @@ def test_answers_are_read_for_what_is_wrong() -> None:
 
     assert read_fault(answer(200, json=5)) is None
     assert read_fault(answer(204)) is None
+    for nothing in (answer(200), answer(200, headers={"Content-Type": "application/json"})):
+        lost = read_fault(nothing)
+        assert lost is not None
+        assert is_transient(lost)
     words = {"code": "57014", "message": "canceling", "hint": None, "details": None}
     assert read_fault(answer(500, json=words)) == RestFault(500, "57014", "canceling")
     assert read_fault(answer(401, json={"message": "Invalid API key"})) == RestFault(
