@@ -19,6 +19,8 @@ from s3sync_tui.errors import (
     BucketUnreachable,
     WrongRegion,
 )
+from s3sync_tui.secrecy import without_secrets
+from s3sync_tui.tls import BROKEN_OFF, describe_tls, tls_hint
 
 SLOW_DOWN = {
     "SlowDown",
@@ -167,11 +169,12 @@ def describe_transport(error: aiohttp.ClientError | TimeoutError) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, aiohttp.ClientSSLError):
-        return f"no connection: {_SECRET.sub('…', str(error.__cause__ or error))} (SSL)"
+        return f"no connection: {describe_tls(error.__cause__)}"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"no connection: {error.strerror or 'no address'}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        number = error.errno or 0  # those of name resolution are negative, or have a text
-        reason = os.strerror(number) if number > 0 else error.strerror or "no address"
-        return f"no connection: {reason}"
+        number = error.errno or 0
+        return f"no connection: {os.strerror(number) if number > 0 else BROKEN_OFF}"
     return f"the connection broke ({type(error).__name__})"
 
 
@@ -208,7 +211,8 @@ def discreet(text: str, longest: int) -> str:
     """What an endpoint says, on one line, without what might be a secret, and not all of it."""
     if len(text) > _MOST_QUOTED:  # the pattern takes its time, and what is cut may look harmless
         text = text[:_MOST_QUOTED].rpartition(" ")[0]
-    said = "".join(c if c.isprintable() else " " for c in _SECRET.sub("…", text))
+    text = _SECRET.sub("…", without_secrets(text))  # before half of one is cut off
+    said = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(said.split())[:longest]
 
 
@@ -232,8 +236,8 @@ def _error_document(body: bytes) -> dict[str, str]:
 
 
 def _reach_hint(place: Place, text: str) -> str:
-    if "certificate" in text.lower() or "ssl" in text.lower():
-        return "For a certificate of your own authority, set AWS_CA_BUNDLE to its PEM file."
+    if hint := tls_hint(text, "AWS_CA_BUNDLE"):
+        return hint
     if place.endpoint:
         return "Check the endpoint's host, port and http/https, and that it is up."
     return "Check the network, DNS, and any proxy (HTTPS_PROXY)."
