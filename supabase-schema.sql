@@ -840,7 +840,7 @@ begin
     string_to_array(p_modified, E'\n')::timestamptz[], p_fresh);
 end $$;
 
--- What s3sync_update and s3sync_apply_changes share: updates the rows that differ or are
+-- What s3sync_update and s3sync_apply_changes share, once they have locked the rows: updates the rows that differ or are
 -- marked missing, archived ones, too; returns how many. Counts them, and in the same go, for
 -- the order of locks, what else was inserted: p_objects of p_bytes in p_hours.
 create or replace function s3sync_overwrite(
@@ -853,10 +853,6 @@ as $$
 declare
   v_changed integer;
 begin
-  perform s3sync_lock_rows(array(
-    select n.filename from unnest(p_filenames, p_sizes, p_etags) as n(filename, size_bytes, etag)
-    join images i on i.filename = n.filename
-    where i.etag is distinct from n.etag or i.size_bytes is distinct from n.size_bytes or i.missing_since is not null));
   with n as (
     select distinct on (filename collate "C") *
     from unnest(p_filenames, p_sizes, p_etags, p_modified) as n(filename, size_bytes, etag, last_modified)
@@ -916,6 +912,7 @@ begin
         from s3sync_not_overtaken(p_run_id, p_filenames, p_sizes, p_etags, p_modified) n;
     end if;
     begin
+      perform s3sync_lock_rows(p_filenames);
       v_changed := s3sync_overwrite(p_filenames, p_sizes, p_etags, p_modified);
       -- Changes that were applied while we waited for their rows: do it again without these.
       exit when not s3sync_overtaken(p_run_id, p_filenames);
@@ -1162,6 +1159,7 @@ as $$
 declare
   v_overtaken text[];
   v_known text[];
+  v_gone text[];
   v_now timestamptz;
 begin
   perform s3sync_to_disk();
@@ -1173,14 +1171,14 @@ begin
       and c.filename > p_after collate "C" and c.filename <= p_up_to collate "C" and c.applied_at + '0' > p_started_at);
     v_known := p_present || v_overtaken;
     begin
-      perform s3sync_lock_rows(array(select i.filename from images i
+      v_gone := array(select i.filename from images i
         where i.filename > p_after collate "C" and i.filename <= p_up_to collate "C"
           and i.missing_since is null and (i.created_at is null or i.created_at < p_started_at)
-          and not exists (select from unnest(v_known) p(filename) where p.filename = i.filename)));
+          and not exists (select from unnest(v_known) p(filename) where p.filename = i.filename));
+      perform s3sync_lock_rows(v_gone);
       update images i set missing_since = v_now
         where i.filename > p_after collate "C" and i.filename <= p_up_to collate "C"
-          and i.missing_since is null and (i.created_at is null or i.created_at < p_started_at)
-          and not exists (select from unnest(v_known) p(filename) where p.filename = i.filename);
+          and i.missing_since is null and exists (select from unnest(v_gone) g(filename) where g.filename = i.filename);
       -- Also what has while we waited for its row: do it again without that.
       exit when not exists (select from sync_changes c where c.table_name = 'images'
         and c.filename > p_after collate "C" and c.filename <= p_up_to collate "C" and c.applied_at + '0' > p_started_at

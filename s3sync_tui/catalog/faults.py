@@ -40,7 +40,7 @@ _NO_SCHEMA = {"42883", "42P01", "42703"}  # no such function, table, column
 
 def will_stay(error: BaseException | None) -> bool:
     """Whether a connection that was refused so is refused until somebody does something."""
-    text = _first_line(error) if isinstance(error, psycopg.Error) else ""
+    text = first_line(error) if isinstance(error, psycopg.Error) else ""
     return bool(_REFUSED.search(text) or _NO_DATABASE.search(text))
 
 
@@ -64,7 +64,7 @@ def is_cut(error: BaseException | None) -> bool:
 
 def explain(error: BaseException, where: str, table: str) -> S3SyncError:
     """The error in our own terms; ``where`` names the database without secrets."""
-    text = _first_line(error)
+    text = first_line(error)
     state = error.sqlstate if isinstance(error, psycopg.Error) else None
     if state is None:
         return _explain_silence(error, text, where)
@@ -85,7 +85,7 @@ def refused(statement: str, error: psycopg.Error, where: str, table: str) -> S3S
     if state is None or state[:2] in _TRANSIENT_CLASSES or state == "42501":
         return explain(error, where, table)
     return CatalogError(
-        f"The database refuses it: {_first_line(error)} ({where}).", hint=f"It was: {statement}"
+        f"The database refuses it: {first_line(error)} ({where}).", hint=f"It was: {statement}"
     )
 
 
@@ -138,7 +138,10 @@ def _refused_user(text: str, where: str) -> CatalogDenied:
     )
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException | None) -> str:
+    """What it says, without the statement and its circumstances."""
+    if isinstance(error, TimeoutError):
+        return "no answer"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
     # libpq tries every address of a name and reports all; the last is enough.

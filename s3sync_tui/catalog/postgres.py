@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.types.json import Jsonb
+from psycopg.errors import LockNotAvailable
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from tenacity import (
     AsyncRetrying,
@@ -21,15 +21,23 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from s3sync_tui.catalog.arguments import adapted, cast
 from s3sync_tui.catalog.encryption import clear_text_notice
-from s3sync_tui.catalog.faults import explain, is_cut, is_transient, refused, will_stay
+from s3sync_tui.catalog.faults import (
+    explain,
+    first_line,
+    is_cut,
+    is_transient,
+    refused,
+    will_stay,
+)
 from s3sync_tui.catalog.functions import FunctionCatalog
 from s3sync_tui.catalog.loading import load
 from s3sync_tui.catalog.place import region_of
 from s3sync_tui.catalog.schema import apply_schema, function_name
 from s3sync_tui.catalog.silence import within
 from s3sync_tui.catalog.waiting import Holder, locked, may_wait_for_a_lock
-from s3sync_tui.errors import CatalogError, S3SyncError
+from s3sync_tui.errors import CatalogError, S3SyncError, SchemaError
 from s3sync_tui.model import Rows
 
 log = logging.getLogger(__name__)
@@ -89,6 +97,14 @@ class PostgresCatalog(FunctionCatalog):
                 return await apply_schema(connection, self._table)
             except psycopg.Error as error:
                 raise await self._explained(error, began) from error
+            except SchemaError as error:
+                if isinstance(error.__cause__, LockNotAvailable) and (
+                    holder := await self._find_holder(began)
+                ):
+                    raise SchemaError(
+                        f"{error.message} One of them is {holder}.", hint=error.hint
+                    ) from error
+                raise
 
     async def vacuum(self) -> None:
         try:
@@ -145,14 +161,14 @@ class PostgresCatalog(FunctionCatalog):
         return sql.SQL("select * from {}({})").format(
             sql.Identifier("public", function_name(function, self._table)),
             sql.SQL(", ").join(
-                sql.SQL("{} => %s{}").format(sql.Identifier(name), sql.SQL(_cast(name, value)))
+                sql.SQL("{} => %s{}").format(sql.Identifier(name), sql.SQL(cast(name, value)))
                 for name, value in arguments.items()
             ),
         )
 
     async def _call(self, function: str, arguments: Mapping[str, object]) -> Any:
         query = self._query(function, arguments)
-        values = [_adapted(value) for value in arguments.values()]
+        values = [adapted(value) for value in arguments.values()]
         began = time.monotonic()
 
         async def mend(state: RetryCallState) -> None:
@@ -163,7 +179,7 @@ class PostgresCatalog(FunctionCatalog):
             async for attempt in AsyncRetrying(
                 retry=retry_if_exception(is_transient),
                 wait=wait_random_exponential(multiplier=0.1, max=5),
-                stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(2 * STATEMENT_SECONDS),
+                stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(3 * STATEMENT_SECONDS),
                 before_sleep=mend,
                 reraise=True,
             ):
@@ -200,23 +216,23 @@ class PostgresCatalog(FunctionCatalog):
 
     async def _repair(self, error: BaseException | None, began: float) -> None:
         """See to it that another attempt has a chance; raises where it has none."""
-        log.warning("a call of the database failed (%s), trying again", str(error) or "no answer")
+        if isinstance(error, TimeoutError) and not self._left:
+            # The server has answered that it has cancelled the statement: it is not silent,
+            # and will not be quicker the next time.
+            raise await self._explained(error, began) from error
+        log.warning("A call of the database failed, trying it again: %s", first_line(error))
         if is_cut(error) and self._pool is not None:
             # A server that went away took all connections with it: drop those too that
             # nobody has tried yet, lest each costs an attempt. Not by asking each whether it
             # is well: a silent peer does not say.
             await self._pool.drain()
             try:
-                has_ended_any = await within(LOOK_SECONDS, self._end_left())
+                await within(LOOK_SECONDS, self._end_left())
             except CatalogError as why:
                 if will_stay(why.__cause__):
                     raise
-                return
-            except (psycopg.Error, TimeoutError):
-                return
-            is_late = isinstance(error, TimeoutError) and not has_ended_any
-            if is_late and (holder := await self._find_holder(began)):
-                raise locked(holder, self.description) from error
+            except (psycopg.Error, TimeoutError) as why:
+                log.debug("What is left of a lost call is not ended: %s", why)
 
     async def _explained(self, error: psycopg.Error | TimeoutError, began: float) -> S3SyncError:
         """The error of a call that ``began`` then, with what can be found out about its cause."""
@@ -229,12 +245,12 @@ class PostgresCatalog(FunctionCatalog):
             return locked(holder, self.description)
         return explain(error, self.description, self._table)
 
-    async def _end_left(self) -> bool:
-        """End what is still there of the processes that we have left; whether any was."""
-        left, self._left = self._left, set()
+    async def _end_left(self) -> None:
+        """End what is still there of the processes that we have left."""
+        left = [*self._left]
         async with await self._connect() as connection:
-            cursor = await connection.execute(_END, [[*left], _CONNECT["application_name"]])
-            return bool(await cursor.fetchall())
+            await connection.execute(_END, [left, _CONNECT["application_name"]])
+        self._left.difference_update(left)
 
     async def _find_holder(self, began: float) -> Holder | None:
         """Who has held a lock of our tables since then, as far as the server tells."""
@@ -262,43 +278,6 @@ class PostgresCatalog(FunctionCatalog):
 _END = """
 select pg_terminate_backend(pid) from pg_stat_activity
  where pid = any(%s) and application_name = %s and usename = current_user"""
-
-_CASTS = {
-    "p_sizes": "::bigint[]",
-    "p_modified": "::timestamptz[]",
-    "p_first": "::integer[]",
-    "p_last": "::integer[]",
-}
-
-
-def _cast(name: str, value: object) -> str:
-    if not isinstance(value, list):
-        return ""
-    return _CASTS.get(name, "::text[]")
-
-
-def _adapted(value: object) -> object:
-    match value:
-        case dict():
-            return Jsonb(value)
-        case list():
-            return _array(value)
-        case _:
-            return value
-
-
-def _array(values: Iterable[object]) -> str:
-    """Postgres's text form of an array: half the work of psycopg's binary form,
-    which goes through Python once for each element.
-
-    https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
-    """
-    texts = [str(value) for value in values]
-    joined = '","'.join(texts)
-    if "\\" in joined or joined.count('"') != 2 * max(0, len(texts) - 1):
-        joined = '","'.join(t.replace("\\", "\\\\").replace('"', '\\"') for t in texts)
-    return f'{{"{joined}"}}' if texts else "{}"
-
 
 _CONNECT: dict[str, Any] = {
     "autocommit": True,
