@@ -24,6 +24,7 @@ from s3sync_tui.errors import (
     S3SyncError,
     SchemaError,
 )
+from s3sync_tui.secrecy import without_secrets
 from s3sync_tui.tls import describe_tls, tls_hint
 
 # Too slow, or too many; a gateway without its server; Cloudflare's 520 to 524: the origin does
@@ -99,7 +100,8 @@ def read_fault(answer: httpx.Response) -> RestFault | None:
 def _said(document: Mapping[str, object], *names: str) -> str:
     """The first of these that there is, on one line, and not all of it where it is long."""
     found = next((value for name in names if (value := document.get(name))), "")
-    text = str(found)[:_LONGEST_READ]
+    # Secrets before the cut, or half of one would be no secret any more.
+    text = without_secrets(str(found)[: 2 * _LONGEST_READ])[:_LONGEST_READ]
     return "".join(c if c.isprintable() else " " for c in text)
 
 
@@ -150,7 +152,8 @@ def explain(error: BaseException, project: Project, *, key: str, apply: str) -> 
     """The error in our own terms. ``apply`` says how to apply the schema; ``key`` is
     what no message may hold, not even when the server repeats it."""
     if isinstance(error, RestFault):
-        text = (error.message or "no reason given").replace(key, "(key)")[:_LONGEST_TEXT]
+        text = (error.message or "no reason given").replace(key, "(key)")
+        text = without_secrets(text)[:_LONGEST_TEXT]
         return _explain_answer(error, text.rstrip("."), project, apply)
     where = project.name
     if is_unknown_host(error):
