@@ -31,7 +31,7 @@ from s3sync_tui.catalog.rest_faults import (
 )
 from s3sync_tui.catalog.supabase_keys import KeyKind, Project
 from s3sync_tui.errors import CatalogError
-from s3sync_tui.tls import authorities_of
+from s3sync_tui.tls import trust_named_by
 
 if TYPE_CHECKING:
     from postgrest import APIResponse
@@ -81,7 +81,7 @@ class RestCalls:
     async def open(self, kind: KeyKind) -> None:
         """Get ready; makes no request."""
         if self._project.url.startswith("https://"):
-            await asyncio.to_thread(authorities_of, "SSL_CERT_FILE")
+            await asyncio.to_thread(trust_named_by, "SSL_CERT_FILE")
         # Half a second, most of it for what we do not use: not while the screen waits.
         client_class, options = await asyncio.to_thread(_supabase)
         connections = BULK_CALLS + _SPARE_CONNECTIONS

@@ -6,6 +6,7 @@ repeats what a moment's wait can mend: its ``standard`` mode backs off with jitt
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from botocore.session import Session
 
 from s3sync_tui.source.login import find_credentials, read_login
 from s3sync_tui.source.service_models import read_models_quickly
+from s3sync_tui.tls import trust_named_by, trusting
 
 FIRST_REGION = "us-east-1"
 
@@ -42,7 +44,7 @@ def aws_client(
         service,
         region_name=region or session.get_config_variable("region") or FIRST_REGION,
         endpoint_url=endpoint,
-        verify=str(ca_bundle) if ca_bundle is not None else None,
+        verify=_trusted(session, ca_bundle),
         config=ours.merge(config) if config is not None else ours,
     )
     credentials = find_credentials(session)
@@ -55,3 +57,17 @@ def aws_client(
     # Each time that it signs, for logins are replaced while it is used.
     client.meta.events.register("before-sign", keep)
     return client
+
+
+def _trusted(session: Session, ca_bundle: Path | None) -> str | None:
+    """The file of authorities to trust; None for those that botocore brings."""
+    if ca_bundle is not None:
+        trusting(ca_bundle, f"ca_bundle (AWS_CA_BUNDLE) {ca_bundle}")
+        return str(ca_bundle)
+    named: str | None = session.get_config_variable("ca_bundle")
+    if named:
+        return named
+    for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):  # as for the listing
+        if trust_named_by(variable) is not None:
+            return os.environ[variable]
+    return None

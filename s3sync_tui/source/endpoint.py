@@ -29,7 +29,7 @@ from tenacity import (
 from yarl import URL
 
 from s3sync_tui import __version__
-from s3sync_tui.errors import BucketMissing, SettingsError
+from s3sync_tui.errors import BucketMissing
 from s3sync_tui.source.body import read_body
 from s3sync_tui.source.faults import (
     EXPIRED,
@@ -49,6 +49,7 @@ from s3sync_tui.source.listing import ErrorInside, InvalidAnswer
 from s3sync_tui.source.page import parse_listing
 from s3sync_tui.source.signing import VALID_SECONDS, Signer
 from s3sync_tui.source.throttle import Throttle
+from s3sync_tui.tls import trust_named_by, trusting
 
 REQUEST_SECONDS = 300.0
 """How long one answer may take to its end, however often a few bytes of it come."""
@@ -321,16 +322,15 @@ class Endpoint:
 def _trust(ca_bundle: Path | None, endpoint: str | None) -> ssl.SSLContext | bool:
     """Whom to trust; True is for OpenSSL's own authorities, which aiohttp has loaded already.
     To load others takes 30 ms, so not where nothing is encrypted."""
-    if ca_bundle is None:
-        # The variables are OpenSSL's, too.
-        is_set = "SSL_CERT_FILE" in os.environ or "SSL_CERT_DIR" in os.environ
-        if is_set or (endpoint or "").startswith("http://"):
-            return True
-    try:
-        # A list of authorities is on every machine by certifi.
-        return ssl.create_default_context(cafile=ca_bundle or certifi.where())
-    except OSError as error:  # ssl.SSLError is one
-        raise SettingsError(
-            f"The CA bundle {ca_bundle} cannot be used: {error.strerror or error}.",
-            hint="It must be a file of certificates in PEM form.",
-        ) from error
+    if ca_bundle is not None:
+        return trusting(ca_bundle, f"ca_bundle (AWS_CA_BUNDLE) {ca_bundle}")
+    if (endpoint or "").startswith("http://"):
+        return True
+    if (context := trust_named_by("SSL_CERT_FILE")) is not None:
+        return context
+    if "SSL_CERT_DIR" in os.environ:
+        return True  # the variable is OpenSSL's, too
+    # botocore heeds the former, and by certifi a list of authorities is on every machine.
+    return trust_named_by("REQUESTS_CA_BUNDLE") or ssl.create_default_context(
+        cafile=certifi.where()
+    )

@@ -10,6 +10,7 @@ from botocore import exceptions as boto
 from s3sync_tui.errors import QueueDenied, QueueError, QueueMissing, QueueUnreachable
 from s3sync_tui.source.faults import discreet
 from s3sync_tui.source.login import LOGIN_HINT, NO_LOGIN, login_trouble
+from s3sync_tui.tls import describe_tls, tls_cause, tls_hint
 
 _MISSING = {
     "AWS.SimpleQueueService.NonExistentQueue",
@@ -43,6 +44,11 @@ def queue_fault(error: Exception, queue: str) -> QueueError:
         return _refused(error, queue)
     if isinstance(error, NO_LOGIN):
         return QueueDenied(f"No credentials for {queue}: {login_trouble(error)}", hint=LOGIN_HINT)
+    if isinstance(error, boto.SSLError):
+        why = describe_tls(tls_cause(error))
+        return QueueUnreachable(
+            f"No secure connection to {queue}: {why}.", hint=tls_hint(why, "AWS_CA_BUNDLE")
+        )
     if isinstance(error, boto.ConnectionError | boto.HTTPClientError):
         return QueueUnreachable(
             f"{queue} does not answer ({type(error).__name__}).",
