@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PRIVATE = 0o600
 _PRIVATE_DIRECTORY = 0o700
+_DRAFT = ".s3sync-"
+_LOCKED_WITHIN_SECONDS = 2
+"""A younger draft may not be locked yet."""
 
 
 def make_private_directory(directory: Path) -> None:
@@ -47,20 +53,64 @@ def open_private(path: Path, flags: int) -> int:
 
 
 def replace_file(path: Path, content: bytes, mode: int) -> None:
-    """In one step: whoever reads it finds the old content or the new. The name in between
-    cannot be foreseen, and does not end as ``path`` does. Raises :class:`OSError`."""
-    import tempfile  # not at the top: few write files, and it takes 5 ms
+    """In one step: whoever reads it finds the old content or the new, also where we are killed
+    meanwhile. The name in between cannot be foreseen, and does not end as ``path`` does. Raises
+    :class:`OSError`."""
+    with _draft(path.parent, content, mode) as draft:
+        draft.replace(path)
 
-    handle, name = tempfile.mkstemp(prefix=".s3sync-", suffix=".tmp", dir=path.parent)
+
+def create_file(path: Path, content: bytes, mode: int) -> None:
+    """As :func:`replace_file`, where nothing is yet: else it raises :class:`FileExistsError`.
+    The umask takes from ``mode``."""
+    with _draft(path.parent, content, mode, at_once=True) as draft:
+        try:
+            os.link(draft, path)  # which replaces nothing
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            if os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+            draft.replace(path)
+
+
+@contextmanager
+def _draft(directory: Path, content: bytes, mode: int, *, at_once: bool = False) -> Iterator[Path]:
+    """A file with ``content``, to be moved where it belongs; gone after that."""
+    _clear_drafts(directory)
+    path = directory / f"{_DRAFT}{os.urandom(8).hex()}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    handle = os.open(path, flags, mode if at_once else PRIVATE)
     try:
         with os.fdopen(handle, "wb") as draft:
-            os.fchmod(handle, mode)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if not at_once:
+                os.fchmod(handle, mode)
             draft.write(content)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
+            draft.flush()
+            os.fsync(handle)
+            yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _clear_drafts(directory: Path) -> None:
+    """Remove what writers of ours have left that were killed: they may hold secrets."""
+    for path in directory.glob(f"{_DRAFT}*.tmp"):
+        with suppress(OSError):  # somebody else's, locked by who writes it, or gone
+            found = path.lstat()
+            is_ours = found.st_uid == os.geteuid() and stat.S_ISREG(found.st_mode)
+            if is_ours and time.time() - found.st_mtime > _LOCKED_WITHIN_SECONDS:
+                _remove_unlocked(path)
+
+
+def _remove_unlocked(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    finally:
+        os.close(handle)
 
 
 def _refuse_strangers(path: Path, found: os.stat_result) -> None:

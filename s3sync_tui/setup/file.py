@@ -14,7 +14,7 @@ from pathlib import Path
 import platformdirs
 
 from s3sync_tui.errors import SettingsError
-from s3sync_tui.private_files import PRIVATE, make_private_directory, replace_file
+from s3sync_tui.private_files import PRIVATE, create_file, make_private_directory, replace_file
 from s3sync_tui.settings import SETTINGS
 from s3sync_tui.settings.file import NAME
 from s3sync_tui.setup.answers import ASKED, INFO, SECRET_OF, Answers, Known
@@ -128,7 +128,7 @@ def save(place: Place, text: str, *, is_private: bool) -> None:
     try:
         if place.text is None:
             make_private_directory(path.parent)
-            _create(path, text, PRIVATE if is_private else 0o666)
+            create_file(path, text.encode(), PRIVATE if is_private else 0o666)
         else:
             _replace(place, text, is_private=is_private)
     except FileExistsError as error:
@@ -140,16 +140,6 @@ def save(place: Place, text: str, *, is_private: bool) -> None:
             f"{place.label} can't be written: {error.strerror or error}.",
             hint="Make room or rights for it, then start again.",
         ) from error
-
-
-def _create(path: Path, text: str, mode: int) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-    except BaseException:
-        path.unlink()
-        raise
 
 
 def _replace(place: Place, text: str, *, is_private: bool) -> None:
