@@ -3,6 +3,7 @@ in one clear error, and the next run is exact."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,9 +19,9 @@ from s3sync_tui.source.s3 import S3Source
 from tests.support.broken_answers import ON_THE_WAY, lost_answer, packed
 from tests.support.bucket import MotoBucket
 from tests.support.database import Connection
-from tests.support.fault_proxy import FaultProxy, Request, at, from_on, nothing
+from tests.support.fault_proxy import Fault, FaultProxy, Request, at, from_on, nothing
 from tests.support.rest_answers import REST_LASTING, REST_PASSING, is_batch
-from tests.support.sampling import IS_WHOLE, sampled
+from tests.support.sampling import IS_WHOLE
 from tests.support.supabase_stack import SupabaseStack
 
 KINDS = {**ON_THE_WAY, **REST_PASSING}
@@ -144,4 +145,82 @@ async def test_what_no_retry_mends_says_what_to_do(rig: Rig, kind: str, first: i
     assert hint in told[1]
     rig.proxy.script = nothing
     rig.let_the_lease_run_out()
+    rig.assert_exact(await rig.run())
+
+
+async def test_forty_lost_answers_are_counted_once(rig: Rig, record_property: Record) -> None:
+    rig.bucket.put(f"cam-2/{i:03}.jpg" for i in range(310))
+    lost: set[int] = set()
+
+    def lose_the_first_answer(request: Request) -> Fault | None:
+        number = json.loads(request.body)["p_batch"] if is_batch(request) else None
+        if number is None or number in lost:
+            return None
+        lost.add(number)
+        return lost_answer
+
+    rig.proxy.script = lose_the_first_answer
+    result = await rig.run(batch_size=10)
+    rig.assert_exact(result)
+    assert result.stats.added == 400
+    assert len(lost) == rig.proxy.injected == 40
+    record_property("batches whose answer was lost", len(lost))
+
+
+async def test_a_key_that_is_replaced_meanwhile_ends_the_run(rig: Rig) -> None:
+    old, new = rig.key, "sb_secret_made_anew_0123456789"
+    rig.supabase.gateway.accept_key(new, rig.supabase.token("service_role"))
+    refused, _, _ = REST_LASTING["another key"]
+
+    def refuse_the_old(request: Request) -> Fault | None:
+        is_old = ("apikey", old) in {(name.lower(), value) for name, value in request.headers}
+        return refused if is_old and request.number >= 8 else None
+
+    rig.proxy.script = refuse_the_old
+    code, hint = await rig.fail()
+    assert code == 4
+    assert "Copy the key anew" in hint
+    rig.key = new
+    rig.let_the_lease_run_out()
+    rig.assert_exact(await rig.run())
+
+
+@pytest.fixture
+def slow_rows(rig: Rig) -> Iterator[None]:
+    """The API's statements may take half a second, and each row takes 12 ms."""
+    rig.behind.execute(
+        "create function dawdle() returns trigger language plpgsql"
+        " as $$ begin perform pg_sleep(0.012); return new; end $$;"
+        "create trigger dawdle before insert on images for each row execute function dawdle()"
+    )
+    rig.supabase.set_statement_timeout("service_role", 500)
+    yield
+    rig.supabase.set_statement_timeout("service_role", None)
+
+
+@pytest.mark.usefixtures("slow_rows")
+async def test_statements_that_take_too_long_are_done_in_parts(rig: Rig) -> None:
+    rig.assert_exact(await rig.run(batch_size=90))
+    rig.bucket.put(["cam-9/one.jpg"])
+    rig.behind.execute(
+        "create or replace function dawdle() returns trigger language plpgsql"
+        " as $$ begin perform pg_sleep(2); return new; end $$"
+    )
+    code, hint = await rig.fail()
+    assert code == 4
+    assert "statement_timeout = '60s'" in hint
+    rig.behind.execute("drop trigger dawdle on images")
+    rig.let_the_lease_run_out()
+    rig.assert_exact(await rig.run())
+
+
+async def test_batches_that_a_gateway_finds_too_large_are_done_in_parts(rig: Rig) -> None:
+    refused, _, _ = REST_LASTING["too large"]
+    rig.proxy.script = lambda request: refused if len(request.body) > 2_000 else None
+    rig.assert_exact(await rig.run(batch_size=90))
+    assert rig.proxy.injected > 1
+
+
+async def test_answers_that_are_packed_are_read(rig: Rig) -> None:
+    rig.proxy.script = from_on(packed, 1)
     rig.assert_exact(await rig.run())

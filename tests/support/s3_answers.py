@@ -151,7 +151,7 @@ S3_LASTING: dict[str, tuple[Fault, str]] = {
     "404 in HTML": (answering(404, "<html>not here</html>"), "bucket's name"),
     "301 to a region": (
         error(301, "PermanentRedirect", x_amz_bucket_region="eu-west-1"),
-        "eu-west-1",
+        "region",
     ),
     "301 to nowhere": (error(301, "PermanentRedirect"), "endpoint"),
     "302 to a page": (answering(302, Location="https://example.com/login"), "endpoint"),
