@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -15,15 +16,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.contract.images import kept_counts, stored, true_counts
-from tests.support.command import Command
+from tests.support.command import Command, Ended
 from tests.support.database import Connection
 from tests.support.killing import PATIENCE_SECONDS, session
 from tests.support.sampling import sampled
 from tests.support.skewed import skewed
 from tests.support.stub import CameraKeys, ListingStub, Reply, Request, served
 from tests.support.supabase_stack import SupabaseStack
+from tests.support.tcp_proxy import tcp_proxy
 
 KEYS = CameraKeys(5_000)
 DAY = 24 * 3600
@@ -156,9 +159,7 @@ def test_hosts_whose_clocks_are_days_apart_never_sync_at_once(
 
     [(expires_at,)] = behind.execute("select expires_at from sync_leases").fetchall()
     assert isinstance(expires_at, datetime)
-    heir = at(late, command).run("--once", "--full")
-    while heir.code == 6:
-        heir = at(late, command).run("--once", "--full")
+    heir = once_the_lease_is_out(at(late, command))
     assert heir.code == 0, heir.err
     [(begun_at,)] = behind.execute("select max(started_at) from sync_runs").fetchall()
     assert isinstance(begun_at, datetime)
@@ -244,3 +245,32 @@ def caught_in_copy(command: Command, behind: Connection) -> subprocess.Popen[str
             return sleeper
         os.killpg(sleeper.pid, signal.SIGCONT)
     raise AssertionError("never caught in the midst of COPY")
+
+
+@pytest.mark.parametrize("command", ["postgres"], indirect=True)
+async def test_who_is_cut_off_past_its_lease_holds_up_nobody_and_writes_nothing_more(
+    command: Command, stub: GatedStub, behind: Connection
+) -> None:
+    direct = command.environ["DATABASE_URL"]
+    socket = Path(str(conninfo_to_dict(direct)["host"])) / ".s.PGSQL.5432"
+    async with tcp_proxy(socket) as proxy:
+        far = make_conninfo(direct, host="127.0.0.1", port=proxy.port)
+        holder = await asyncio.to_thread(begun, at({"DATABASE_URL": far}, command), behind, stub)
+        proxy.is_silent = True
+        stub.open()
+        heir = await asyncio.to_thread(once_the_lease_is_out, command)
+        assert heir.code == 0, heir.err
+        assert_exact(behind, ["interrupted", "succeeded"])
+        proxy.is_silent = False
+        proxy.reset_all()
+        code, said = await asyncio.to_thread(ended, holder)
+    assert code == 6
+    assert "another run has taken over: number 2 (" in said
+    assert_exact(behind, ["interrupted", "succeeded"])
+
+
+def once_the_lease_is_out(command: Command) -> Ended:
+    """A sync that is not refused."""
+    while (done := command.run("--once", "--full")).code == 6:
+        time.sleep(0.5)
+    return done
