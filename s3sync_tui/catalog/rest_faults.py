@@ -16,6 +16,7 @@ from s3sync_tui.catalog.functions import (
     row_refused,
 )
 from s3sync_tui.catalog.halves import TookTooLong
+from s3sync_tui.catalog.sqlstates import MEANINGS
 from s3sync_tui.catalog.supabase_keys import WHERE_KEYS_ARE, Project, expired
 from s3sync_tui.errors import (
     CatalogDenied,
@@ -234,6 +235,9 @@ def _explain_code(fault: RestFault, text: str, project: Project, apply: str) -> 
             )
     if len(fault.code) == 5 and refuses_row(fault.code):
         return row_refused(text, where)
+    known = MEANINGS.get(fault.code) or MEANINGS.get(fault.code[:2])
+    if known is not None and known.kind is not CatalogUnreachable:
+        return known.error(text, where)
     return None
 
 

@@ -59,7 +59,7 @@ MEANINGS = {
         "Raise idle_in_transaction_session_timeout, or look for what holds up this machine.",
     ),
     "40": Meaning(
-        CatalogError,
+        CatalogUnreachable,
         "Others kept getting in the way of a transaction: {}",
         "Look at what else changes the table just now.",
     ),
@@ -86,7 +86,7 @@ MEANINGS = {
         "Its settings or the table's shape must change; a smaller --batch-size may help.",
     ),
     "55P03": Meaning(
-        CatalogError,
+        CatalogUnreachable,
         "A lock did not become free in time: {}",
         "Look for who holds it (select * from pg_locks), or a small lock_timeout.",
     ),

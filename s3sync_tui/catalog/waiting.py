@@ -8,7 +8,7 @@ from datetime import datetime
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
-from s3sync_tui.errors import CatalogError
+from s3sync_tui.errors import CatalogUnreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ def may_wait_for_a_lock(error: BaseException) -> bool:
     return isinstance(error, kinds)
 
 
-def locked(holder: Holder, where: str) -> CatalogError:
+def locked(holder: Holder, where: str) -> CatalogUnreachable:
     """The error that names who is in the way."""
-    return CatalogError(
+    return CatalogUnreachable(
         f"The table is locked by {holder} ({where}).",
         hint="Wait until that is done, or end it: select pg_terminate_backend"
         f"({holder.pid}); Then sync again: it goes on where it stopped.",

@@ -56,6 +56,7 @@ async def test_who_locks_the_table_for_too_long_is_named(
         f"locked by process {pid} (application labelling, user postgres, since ",
         f"pg_terminate_backend({pid})",
     )
+    assert result.passes
     async with opened(address) as catalog:
         assert (await run(catalog, bucket)).status is RunStatus.SUCCEEDED
     assert_exact(catalog_database, bucket, ["failed", "succeeded"])
