@@ -16,7 +16,7 @@ from s3sync_tui.engine.sync import sync
 from s3sync_tui.errors import S3SyncError
 from s3sync_tui.model import RunResult, RunStatus
 from s3sync_tui.source.s3 import S3Source
-from tests.support.broken_answers import ON_THE_WAY, lost_answer, packed
+from tests.support.broken_answers import ON_THE_WAY, dripping, lost_answer, packed, silent
 from tests.support.bucket import MotoBucket
 from tests.support.database import Connection
 from tests.support.fault_proxy import Fault, FaultProxy, Request, at, from_on, nothing
@@ -146,6 +146,16 @@ async def test_what_no_retry_mends_says_what_to_do(rig: Rig, kind: str, first: i
     rig.proxy.script = nothing
     rig.let_the_lease_run_out()
     rig.assert_exact(await rig.run())
+
+
+@pytest.mark.parametrize("fault", [silent, dripping])
+async def test_answers_that_take_for_ever_are_not_waited_for(
+    rig: Rig, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s3sync_tui.catalog.rest._CALL_SECONDS", 2)
+    rig.proxy.script = at(fault, 3, 9)
+    rig.assert_exact(await rig.run())
+    assert rig.proxy.injected == 2
 
 
 async def test_forty_lost_answers_are_counted_once(rig: Rig, record_property: Record) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from s3sync_tui.catalog.postgres import PostgresCatalog
 from s3sync_tui.engine.pipeline import SyncOptions
 from s3sync_tui.engine.sync import sync
-from s3sync_tui.model import RunResult, RunStatus
+from s3sync_tui.model import ModeChoice, RunMode, RunResult, RunStatus
 from s3sync_tui.source.s3 import S3Source
 from tests.support.broken_answers import ON_THE_WAY, dripping, packed, reset_before, silent
 from tests.support.bucket import MotoBucket
@@ -30,7 +31,15 @@ from tests.support.fault_proxy import (
     nothing,
     share,
 )
-from tests.support.s3_answers import S3_LASTING, S3_PASSING, error, is_list, is_page
+from tests.support.s3_answers import (
+    S3_LASTING,
+    S3_PASSING,
+    SILENT_LOSSES,
+    error,
+    folder_left_out,
+    is_list,
+    is_page,
+)
 from tests.support.sampling import IS_WHOLE, sampled
 
 KEYS = [f"cam-{c}/{i:03}.jpg" for c in range(3) for i in range(20)] + ["zz/last.jpg"]
@@ -44,8 +53,12 @@ Record = Callable[[str, object], None]
 
 
 def some(kinds: dict[str, Any], every: int) -> list[str]:
-    """All of them, or one in so many."""
-    return list(kinds)[:: 1 if IS_WHOLE else every]
+    """All of them, or one in so many, and what the worst comes of."""
+    return [
+        kind
+        for number, kind in enumerate(kinds)
+        if IS_WHOLE or number % every == 0 or kind in {*SILENT_LOSSES, *TIMEOUTS}
+    ]
 
 
 def limits(kind: str) -> dict[str, Any]:
@@ -61,7 +74,9 @@ class Rig:
         self.proxy = proxy
         self.conninfo = conninfo
 
-    async def run(self, *, page_size: int = 10, streams: int = 3, **source: Any) -> RunResult:
+    async def run(
+        self, *, page_size: int = 10, streams: int = 3, mode: ModeChoice = "full", **source: Any
+    ) -> RunResult:
         """One sync."""
         bucket = S3Source(
             self.bucket.name,
@@ -70,7 +85,7 @@ class Rig:
             page_size=page_size,
             **{"retry_base_seconds": 0.001, **source},
         )
-        options = SyncOptions(batch_size=25, list_concurrency=streams)
+        options = SyncOptions(batch_size=25, list_concurrency=streams, mode=mode)
         async with opened(self.conninfo) as catalog:
             try:
                 return await sync(bucket, catalog, options, lambda _: None)
@@ -124,14 +139,14 @@ def rig(bucket: MotoBucket, credentials: None, catalog_database: str) -> Iterato
         yield Rig(bucket, proxy, catalog_database)
 
 
-@pytest.mark.parametrize("kind", some(KINDS, 2))
+@pytest.mark.parametrize("kind", some(KINDS, 4))
 async def test_a_fault_that_passes_loses_nothing(rig: Rig, kind: str) -> None:
     rig.proxy.script = at(KINDS[kind], 2, 3, 5, 6, which=is_list)
     rig.assert_exact(await rig.run(**limits(kind)))
     assert rig.proxy.injected == 4
 
 
-@pytest.mark.parametrize("kind", some(KINDS, 3))
+@pytest.mark.parametrize("kind", some(KINDS, 6))
 async def test_a_fault_that_stays_is_told_and_the_next_run_is_exact(rig: Rig, kind: str) -> None:
     rig.proxy.script = from_on(KINDS[kind], 3, which=is_list)
     rig.assert_clear(await rig.run(**limits(kind)), 7)
@@ -141,7 +156,7 @@ async def test_a_fault_that_stays_is_told_and_the_next_run_is_exact(rig: Rig, ki
     rig.assert_exact(await rig.run())
 
 
-@pytest.mark.parametrize("kind", some(KINDS, 4))
+@pytest.mark.parametrize("kind", list(KINDS)[:: 1 if IS_WHOLE else 9])
 async def test_a_fault_from_the_first_request_on_is_told(rig: Rig, kind: str) -> None:
     rig.proxy.script = from_on(KINDS[kind], 1)
     # Two kinds are nothing to the look at the folders, and to HEAD most are.
@@ -150,7 +165,7 @@ async def test_a_fault_from_the_first_request_on_is_told(rig: Rig, kind: str) ->
     rig.assert_exact(await rig.run())
 
 
-@pytest.mark.parametrize("kind", some(S3_LASTING, 3))
+@pytest.mark.parametrize("kind", some(S3_LASTING, 5))
 @pytest.mark.parametrize("first", [1, 4])
 async def test_what_no_retry_mends_ends_the_run_at_once(rig: Rig, kind: str, first: int) -> None:
     fault, hint = S3_LASTING[kind]
@@ -166,6 +181,29 @@ async def test_what_no_retry_mends_ends_the_run_at_once(rig: Rig, kind: str, fir
 async def test_answers_that_are_packed_unasked_are_read(rig: Rig) -> None:
     rig.proxy.script = from_on(packed, 1, which=is_list)
     rig.assert_exact(await rig.run())
+
+
+NEWER = ["cam-0/020.jpg", "cam-1/020.jpg", "cam-3/000.jpg", "cam-4/000.jpg"]
+DELTA_KINDS: dict[str, Fault] = {
+    **{kind: S3_PASSING[kind] for kind in ("another prefix", "another bucket", "503 SlowDown")},
+    "a folder left out": folder_left_out,
+    "reset before": reset_before,
+    "cut with its length": ON_THE_WAY["cut with its length"],
+}
+
+
+@pytest.mark.parametrize("kind", list(DELTA_KINDS)[:: 1 if IS_WHOLE else 3])
+async def test_a_run_for_what_is_new_misses_nothing_either(rig: Rig, kind: str) -> None:
+    began = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=40)
+    for key in KEYS:  # in each folder by the hour
+        rig.bucket.date(key, began + timedelta(hours=int(key[-7:-4]) if key[:3] == "cam" else 0))
+    rig.assert_exact(await rig.run())
+    rig.bucket.put(NEWER)
+    rig.proxy.script = at(DELTA_KINDS[kind], 1, 2, 4, which=is_list)
+    result = await rig.run(mode="delta")
+    assert (result.status, result.mode) == (RunStatus.SUCCEEDED, RunMode.DELTA), result.error
+    assert rig.rows() == rig.bucket.objects()
+    assert rig.proxy.injected == 3
 
 
 async def test_a_fifth_of_all_requests_slowed_down_loses_nothing(

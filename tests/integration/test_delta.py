@@ -75,7 +75,7 @@ async def test_a_delta_of_fifty_lanes_takes_sixty_list_requests_at_most(
 ) -> None:
     stub = ListingStub(CameraKeys(CAMERAS * 4_000, CAMERAS))
     plain = stub.listing
-    stub.listing = lambda query: modified(plain(query))  # type: ignore[method-assign]
+    stub.listing = lambda *asked: modified(plain(*asked))
     with served(stub) as endpoint:
         async with opened(catalog_database) as catalog:
             first = await run_on(endpoint, catalog, "auto")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -31,6 +32,10 @@ class MotoBucket:
         """Delete objects."""
         for key in keys:
             self._backend.delete_object(self.name, key)
+
+    def date(self, key: str, at: datetime) -> None:
+        """Give an object this time of its last modification."""
+        self._backend.get_bucket(self.name).keys[key].last_modified = at
 
     def objects(self) -> dict[str, str]:
         """The ETag of every object."""
