@@ -208,13 +208,13 @@ class World:
             self._count("runs cancelled")
         self._check_rows()
 
-    async def run_through_cut(self, call: int) -> None:
-        """All connections die, and the run goes on."""
+    async def run_through_loss(self, end: End, call: int) -> None:
+        """Connections die, or an answer is lost, and the run goes on."""
         await self._take_turn()
         before = self._rows_total()
-        fate = self._fate(End.CUT, call)
+        fate = self._fate(end, call)
         self.check(await self._with(fate, "full"), before)
-        self._count("connections cut", fate.is_reached.is_set())
+        self._count("connections lost", fate.is_reached.is_set())
 
     async def run_overtaken(self, call: int) -> None:
         """A run sleeps until its lease has run out and another has done its work."""
@@ -229,6 +229,10 @@ class World:
             self.check(sleeper.result(), before)
             return
         has_begun = self._lease_is_held()
+        # What it has listed is old by now.
+        self.remove(range(call, call + 9))
+        for key in sorted(self.bucket.objects)[call::5]:
+            self.bucket.put(key)
         await self._take_turn()
         before = self._rows_total()
         self.check(await self._sync(self._catalog, "full"), before)

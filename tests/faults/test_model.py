@@ -123,10 +123,10 @@ class Machine(RuleBasedStateMachine):
         self.world.shoot(call % 3, call)
         self.do(self.world.run_and_cancel(call))
 
-    @rule(call=CALL)
-    def connections_die(self, call: int) -> None:
+    @rule(end=st.sampled_from([End.CUT, End.LOST]), call=CALL)
+    def connections_die(self, end: End, call: int) -> None:
         self.world.shoot(call % 3, call)
-        self.do(self.world.run_through_cut(call))
+        self.do(self.world.run_through_loss(end, call))
 
     @rule(call=CALL)
     def is_overtaken(self, call: int) -> None:

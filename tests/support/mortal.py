@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from enum import Enum, auto
-from typing import Any
+from typing import Any, cast
+
+import httpx
+import psycopg
 
 from s3sync_tui.catalog.postgres import PostgresCatalog
 from s3sync_tui.catalog.supabase import SupabaseCatalog
@@ -26,6 +29,8 @@ class End(Enum):
     """It dies, and its connections with it, while the server is at work."""
     CUT = auto()
     """The connections die, but the process lives."""
+    LOST = auto()
+    """The server has committed, and the answer is lost."""
     SLEEP = auto()
     """The whole process stops, and goes on when it is woken."""
     CANCEL = auto()
@@ -34,6 +39,9 @@ class End(Enum):
 
 class Fate:
     """What happens to one process, at which of its calls."""
+
+    loss: Exception
+    """How a transport notices that an answer is lost."""
 
     def __init__(self, end: End, call: int, *, cut: Callable[[], None]) -> None:
         """``cut`` cuts connections."""
@@ -72,6 +80,9 @@ class Fate:
                 await last
             case End.CUT:
                 self._cut()
+            case End.LOST:
+                await call()
+                raise self.loss
             case End.SLEEP:
                 await self.wake.wait()
             case End.CANCEL:
@@ -90,6 +101,7 @@ class MortalPostgres(PostgresCatalog):
     def __init__(self, conninfo: str, fate: Fate) -> None:
         super().__init__(conninfo, table="images", description="mortal")
         self._fate = fate
+        fate.loss = psycopg.OperationalError("the connection is lost")
 
     async def _execute(self, query: Any, values: list[object]) -> Any:
         execute = super()._execute
@@ -106,8 +118,10 @@ class MortalSupabase(SupabaseCatalog):
 
     def __init__(self, url: str, key: str, fate: Fate) -> None:
         super().__init__(url, key, table="images")
-        self._fate = fate
+        fate.loss = httpx.ReadError("the connection is lost")
+        call_once = self._rest._call_once
 
-    async def _call(self, function: str, arguments: Mapping[str, object]) -> Any:
-        call = super()._call
-        return await self._fate.meet(lambda: call(function, arguments))
+        async def meet(*arguments: Any) -> Any:
+            return await fate.meet(lambda: call_once(*arguments))
+
+        self._rest._call_once = cast(Any, meet)  # type: ignore[method-assign]
