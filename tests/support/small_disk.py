@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
@@ -59,7 +57,11 @@ def move_to(disk: Path, conninfo: str, admin: str) -> None:
 def limit_files(conninfo: str, size: int) -> None:
     """The server's processes that serve us may write no file beyond ``size``: another way to
     have no room."""
+    account = server_account()
     found = "select pid from pg_stat_activity where application_name = 's3sync-tui'"
     with psycopg.connect(conninfo, autocommit=True) as connection:
         for (pid,) in connection.execute(found.encode()).fetchall():
-            psutil.Process(pid).rlimit(resource.RLIMIT_FSIZE, (size, size))
+            # As its user: root in a container may not.
+            command = ["prlimit", f"--pid={pid}", f"--fsize={size}:{size}"]
+            user, group = (account.uid, account.gid) if account else (None, None)
+            subprocess.run(command, user=user, group=group, check=True)
