@@ -195,7 +195,10 @@ class PostgresCatalog(FunctionCatalog):
             cursor = await connection.execute(query, values, binary=True)
             row = await cursor.fetchone()
             if row is None or cursor.description is None:
-                raise CatalogError(f"{self.description} returned no row.")
+                raise CatalogError(
+                    f"{self.description} returned no row.",
+                    hint="Is that Postgres itself, and our schema's functions unchanged?",
+                )
         if len(row) == 1:
             return row[0]
         return {column.name: value for column, value in zip(cursor.description, row, strict=True)}
@@ -204,7 +207,7 @@ class PostgresCatalog(FunctionCatalog):
     async def _connected(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         """A connection of the pool."""
         if self._pool is None:
-            raise CatalogError("The catalog is not open.")
+            raise CatalogError("The catalog is not open.", hint="Open it first.")
         async with self._pool.connection() as connection:
             process = connection.info.backend_pid
             try:

@@ -86,7 +86,10 @@ async def sync(
         result = _failed(run.result(), error, RunStatus.FAILED)
     except Exception as fault:  # noqa: BLE001
         unforeseen = fault
-        ours = S3SyncError(f"A fault of s3sync-tui: {type(fault).__name__}.")
+        ours = S3SyncError(
+            f"A fault of s3sync-tui: {type(fault).__name__}.",
+            hint="Nothing is lost: the next run goes on from here. Please report it.",
+        )
         result = _failed(run.result(), ours, RunStatus.FAILED)
 
     async def finish() -> RunResult:
