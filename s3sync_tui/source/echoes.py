@@ -32,8 +32,12 @@ def misunderstanding(
     for element in _ECHOES:
         if element == "StartAfter" and "ContinuationToken" in asked:
             continue  # the token stands for it, and stores may tell it or not
+        sent = asked.get(element, "")
+        if element == "ContinuationToken" and not sent:
+            # Some name here the key that they start after (versitygw#2007).
+            sent = asked.get("StartAfter", "")
         echo = said.get(element)
-        if echo is not None and not _may_be(echo, str(asked.get(element, ""))):
+        if echo is not None and not _may_be(echo, str(sent)):
             return f"a page of another request ({element} {echo[:_SHOWN]!r})"
     return None
 
