@@ -8,7 +8,7 @@ from dataclasses import replace
 from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.engine.progress import Progress
 from s3sync_tui.errors import S3SyncError
-from s3sync_tui.model import RunResult, RunStatus
+from s3sync_tui.model import RunRecord, RunResult, RunStatus
 
 RENEWALS_PER_LEASE = 3
 SHOWN_EVERY_SECONDS = 2
@@ -35,13 +35,19 @@ async def naming_the_heir(catalog: Catalog, bucket: str, result: RunResult) -> R
     except S3SyncError:
         return result
     heirs = [run for run in runs if run.bucket == bucket and run.run_id > result.run_id]
-    if not heirs:
-        return result
-    heir = heirs[0]
-    since = f"{heir.started_at:%Y-%m-%d %H:%M:%S %Z}"
-    return replace(
-        result,
-        error="The lease ran out, and another run has taken over: "
-        f"number {heir.run_id} ({heir.holder}), begun at {since} and now "
-        f"{heir.status.value}.",
+    if heirs:
+        return replace(result, error=_told(heirs[0]))
+    if any(run.run_id == result.run_id for run in runs):  # so none is older than what was read
+        return replace(
+            result,
+            error="The lease of this run is gone from the database, and no other run has it.",
+            hint="Nothing is lost: the next run completes the work.",
+        )
+    return result
+
+
+def _told(heir: RunRecord) -> str:
+    return (
+        f"The lease ran out, and another run has taken over: number {heir.run_id} ({heir.holder}), "
+        f"begun at {heir.started_at:%Y-%m-%d %H:%M:%S %Z} and now {heir.status.value}."
     )

@@ -86,6 +86,32 @@ def test_files_whose_writer_is_killed_are_the_old_or_the_new_ones(
     record_property("writers killed", kills)
 
 
+def test_a_timer_whose_installation_is_killed_is_completed_by_the_next(
+    tmp_path: Path, record_property: Record
+) -> None:
+    random = Random("timer")
+    kills = sampled(2, 20)
+    for number in range(kills):
+        home = tmp_path / str(number)
+        home.mkdir()
+        kill_an_installation(home, Moment(random.uniform(0, 0.01)))
+    record_property("installations killed", kills)
+
+
+def kill_an_installation(home: Path, moment: Moment) -> None:
+    """The one after it is as if it were the first."""
+    command = Command(home, {"S3SYNC_BUCKET": "b-1", "S3SYNC_EVERY": "300"})
+    arguments = ("install-timer", "--write", "--user")
+    process = command.start(*arguments, apart=True)
+    wait_until(lambda: any(home.rglob("s3sync-tui")), process)
+    killed(process, moment)
+    ended = command.run(*arguments)
+    assert ended.code == 0, ended.err
+    names = {path.name for path in home.rglob("s3sync-tui*") if path.is_file()}
+    assert names == {"s3sync-tui.env", "s3sync-tui.service", "s3sync-tui.timer"}
+    assert all(path.read_text().endswith("\n") for path in home.rglob("s3sync-tui.*"))
+
+
 def test_a_schema_whose_application_is_killed_is_whole_or_not_there(
     new_database: Callable[..., str], tmp_path: Path, record_property: Record
 ) -> None:

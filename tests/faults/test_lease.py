@@ -206,6 +206,18 @@ def test_who_wakes_up_after_another_took_over_writes_nothing_and_says_who_it_was
     record_property("holders paused", rounds)
 
 
+def test_a_lease_that_somebody_removed_ends_the_run_and_the_next_completes_it(
+    command: Command, stub: GatedStub, behind: Connection
+) -> None:
+    holder = begun(command, behind, stub)
+    behind.execute("delete from sync_leases")
+    stub.open()
+    code, said = ended(holder)
+    assert (code, "no other run has it" in said) == (6, True), said
+    assert command.run("--once", "--full").code == 0
+    assert_exact(behind, ["interrupted", "succeeded"])
+
+
 @pytest.mark.parametrize("command", ["postgres"], indirect=True)
 def test_who_is_paused_in_the_midst_of_copy_holds_up_nobody(
     command: Command, behind: Connection, record_property: Record
