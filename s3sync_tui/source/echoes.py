@@ -24,7 +24,8 @@ def misunderstanding(
 
     ``said`` are elements as they stand in the document, none of them empty.
     """
-    name = said.get("Name", bucket)
+    # Some name the account, too: no bucket's own name has these (linkedin/ambry#3002).
+    name = said.get("Name", bucket).replace(":", "/").rpartition("/")[2]
     # What is behind an access point has a name of its own.
     is_alias = bucket.startswith("arn:") or bucket.endswith(("-s3alias", "--ol-s3"))
     if not is_alias and name.casefold() != bucket.casefold():

@@ -43,6 +43,7 @@ def listing(encoding: str = "url", **elements: str) -> Listing:
         {"Name": BUCKET.upper(), "Prefix": "", "StartAfter": "", "ContinuationToken": ""},
         {"Name": BUCKET, "KeyCount": "1", "MaxKeys": "100"},
         {"KeyCount": "0"},  # some count no keys
+        {"Name": f"/s3/account/{BUCKET}"},  # Ambry
         {"KeyCount": "50493"},  # those of the whole bucket, at s3ninja
         {"StartAfter": AFTER, "ContinuationToken": AFTER},  # versitygw
         {"KeyCount": "many"},
