@@ -8,6 +8,7 @@ must hold is in :mod:`tests.faults.model_world`; the rules are what may happen, 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import ClassVar
@@ -47,7 +48,7 @@ class Machine(RuleBasedStateMachine):
 
     make: ClassVar[MakeCatalog]
     database: ClassVar[Connection]
-    tally: ClassVar[dict[str, int]]
+    tally: ClassVar[Counter[str]]
     """What has happened, and how often."""
 
     def __init__(self) -> None:
@@ -85,11 +86,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule(picks=PICKS)
     def label(self, picks: list[int]) -> None:
-        self.world.label(picks)
+        self.world.table.label(picks)
 
     @rule(picks=PICKS)
     def archive(self, picks: list[int]) -> None:
-        self.world.archive(picks)
+        self.world.table.archive(picks)
 
     @rule(hours=st.sampled_from([-30, -1, 0, 2, 400]))
     def clock_steps(self, hours: int) -> None:
@@ -139,16 +140,16 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def counts_are_true(self) -> None:
-        self.world.check_counts()
+        self.world.table.check_counts()
 
 
-def play(make: MakeCatalog, database: Connection, *, examples: int, steps: int) -> dict[str, int]:
+def play(make: MakeCatalog, database: Connection, *, examples: int, steps: int) -> Counter[str]:
     """What has happened, and how often."""
 
     class Here(Machine):
         pass
 
-    Here.make, Here.database, Here.tally = staticmethod(make), database, {}
+    Here.make, Here.database, Here.tally = staticmethod(make), database, Counter()
     run_state_machine_as_test(
         Here,
         settings=settings(
