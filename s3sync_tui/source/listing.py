@@ -17,7 +17,7 @@ from urllib.parse import unquote_plus
 from s3sync_tui.safe_text import safe
 from s3sync_tui.source.echoes import misunderstanding
 
-_NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})| ")
+_NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f][0-9A-Fa-f])")
 
 MODIFIED_FORM = (
     r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9}+)?+Z"
@@ -122,7 +122,7 @@ def decoded(keys: list[str]) -> tuple[list[str], bool]:
     together = "\n".join(keys)
     if "%" not in together and "+" not in together:
         return keys, True
-    if _NOT_ENCODED.search(together):
+    if " " in together or _NOT_ENCODED.search(together):
         raise InvalidAnswer("keys that are not encoded, though it says so")
     plain = [
         unquote_plus(key, errors="surrogateescape") if "%" in key or "+" in key else key
