@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from s3sync_tui.errors import SettingsError
+from s3sync_tui.errors import BucketUnreachable, SettingsError
 from s3sync_tui.settings import load_settings
 from s3sync_tui.source.listing import InvalidAnswer
 from s3sync_tui.source.notifications import read_notification
 from s3sync_tui.source.page import parse_listing
 from s3sync_tui.source.pattern import read_pattern
+from s3sync_tui.source.s3 import S3Source
 from tests.faults.fuzz_targets import TARGETS
+from tests.support.stub import ListingStub, Reply, Request, served
 from tests.unit.test_notifications import OURS, by_s3, record
-from tests.unit.test_page import document, entry
+from tests.unit.test_page import DAY, document, entry
 
 _PAGE = document(entry("a"), entry("b"))
 _UNDECLARED = _PAGE.partition(b"\n")[2]
@@ -154,3 +156,24 @@ def test_a_file_of_something_else_is_not_gone_through_for_each_of_its_lines(tmp_
     with pytest.raises(SettingsError, match="1990 more are no settings") as raised:
         load_settings({}, environ={}, config=None, directory=tmp_path)
     assert raised.value.message.count("\n") == 10
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize("time", ["infinity", "yesterday", "2026-02-30T12:00:00.000Z", "-1"])
+async def test_a_look_at_an_object_without_a_time_ends_in_a_clear_error(time: str) -> None:
+    def script(request: Request) -> Reply:
+        if request.method == "HEAD" and request.path.endswith("a.jpg"):
+            return Reply(200, headers={"ETag": '"0"', "Last-Modified": time})
+        if request.method == "HEAD":
+            return Reply(200)
+        told = entry("a.jpg").replace(DAY, time)
+        return Reply(200, document(told))
+
+    with served(ListingStub([], script=script)) as endpoint:
+        source = S3Source("b", endpoint=endpoint, retry_base_seconds=0.001)
+        try:
+            with pytest.raises(BucketUnreachable, match="incomplete") as raised:
+                await source.look("a.jpg")
+        finally:
+            await source.close()
+    assert raised.value.hint
