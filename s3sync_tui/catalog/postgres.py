@@ -59,6 +59,7 @@ class PostgresCatalog(FunctionCatalog):
         super().__init__(table=table, description=description)
         self._conninfo = conninfo
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+        self._is_refused = False
         self._left: set[int] = set()
         """The server's processes that we have lost the connection to in the middle of a call.
         They may not know yet, and hold locks."""
@@ -208,6 +209,9 @@ class PostgresCatalog(FunctionCatalog):
         """A connection of the pool."""
         if self._pool is None:
             raise CatalogError("The catalog is not open.", hint="Open it first.")
+        if self._is_refused:  # the pool would hope for half a minute that this passes
+            await (await self._connect()).close()
+            self._is_refused = False
         async with self._pool.connection() as connection:
             process = connection.info.backend_pid
             try:
@@ -233,6 +237,7 @@ class PostgresCatalog(FunctionCatalog):
                 await within(LOOK_SECONDS, self._end_left())
             except CatalogError as why:
                 if will_stay(why.__cause__):
+                    self._is_refused = True
                     raise
             except (psycopg.Error, TimeoutError) as why:
                 log.debug("What is left of a lost call is not ended: %s", why)

@@ -41,6 +41,10 @@ class TcpProxy:
         """Once so many more bytes have gone up, a ``fault`` befalls that connection."""
         self._cuts.append((size, fault))
 
+    def move_to(self, server: Path) -> None:
+        """Lead new connections to another server."""
+        self._server = server
+
     def reset_all(self) -> None:
         """Reset what is connected."""
         for writer in self._writers:
