@@ -21,39 +21,63 @@ PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/s
 _READY_SECONDS = 20
 
 
-@contextmanager
-def pooled(conninfo: str) -> Iterator[str]:
-    """The same database through a pooler with ``pool_mode = transaction``."""
-    assert PGBOUNCER is not None
-    server = conninfo_to_dict(conninfo)
-    socket_directory = Path(str(server["host"]))
-    with tempfile.TemporaryDirectory(prefix="s3sync-pooler-") as directory:
+class Pooler:
+    """A pooler with ``pool_mode = transaction`` that can be killed and started again."""
+
+    def __init__(self, conninfo: str, directory: Path) -> None:
+        server = conninfo_to_dict(conninfo)
+        socket_directory = Path(str(server["host"]))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        settings = Path(directory) / "pgbouncer.ini"
+            self._port = probe.getsockname()[1]
+        settings = directory / "pgbouncer.ini"
         settings.write_text(
             "[databases]\n"
             f"* = host={socket_directory} port={server['port']} user={server['user']}\n"
             "[pgbouncer]\n"
-            f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+            f"listen_addr = 127.0.0.1\nlisten_port = {self._port}\nunix_socket_dir =\n"
             "auth_type = any\npool_mode = transaction\ndefault_pool_size = 5\n"
         )
-        command = [PGBOUNCER, "--quiet", str(settings)]
+        self._command = [str(PGBOUNCER), "--quiet", str(settings)]
         if os.geteuid() == 0:  # it refuses to be root; the server's socket is its owner's alone
-            Path(directory).chmod(0o755)
+            directory.chmod(0o755)
             owner = pwd.getpwuid(socket_directory.stat().st_uid).pw_name
-            command.insert(1, f"--user={owner}")
-        with (Path(directory) / "log").open("w+") as log:
-            pooler = subprocess.Popen(command, stdout=log, stderr=log)
-            try:
-                _wait(pooler, port, Path(log.name))
-                yield (
-                    f"host=127.0.0.1 port={port} user={server['user']} dbname={server['dbname']}"
-                )
-            finally:
-                pooler.kill()
-                pooler.wait()
+            self._command.insert(1, f"--user={owner}")
+        self._log = directory / "log"
+        self.conninfo = (
+            f"host=127.0.0.1 port={self._port} user={server['user']} dbname={server['dbname']}"
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start it; returns when it takes connections."""
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        _wait(self._process, self._port, self._log)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+
+
+@contextmanager
+def pooler(conninfo: str) -> Iterator[Pooler]:
+    """One before this database."""
+    assert PGBOUNCER is not None
+    with tempfile.TemporaryDirectory(prefix="s3sync-pooler-") as directory:
+        made = Pooler(conninfo, Path(directory))
+        try:
+            yield made
+        finally:
+            made.kill()
+
+
+@contextmanager
+def pooled(conninfo: str) -> Iterator[str]:
+    """The same database through a pooler with ``pool_mode = transaction``."""
+    with pooler(conninfo) as made:
+        yield made.conninfo
 
 
 def _wait(pooler: subprocess.Popen[bytes], port: int, log: Path) -> None:
