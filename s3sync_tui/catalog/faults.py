@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import psycopg
+from psycopg import errors
 from psycopg_pool import PoolTimeout
 
 from s3sync_tui.catalog.functions import (
@@ -54,6 +55,12 @@ def is_transient(error: BaseException) -> bool:
             return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
         return state in _TRANSIENT or (state[:2] in _TRANSIENT_CLASSES and state not in _LASTING)
     return isinstance(error, TimeoutError)  # it may have been a peer that fell silent
+
+
+def may_wait_for_a_lock(error: BaseException) -> bool:
+    """Whether the call that failed so may have waited for somebody's lock until then."""
+    kinds = (TimeoutError, PoolTimeout, errors.LockNotAvailable, errors.QueryCanceled)
+    return isinstance(error, kinds)
 
 
 def is_cut(error: BaseException | None) -> bool:

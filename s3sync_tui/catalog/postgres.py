@@ -28,6 +28,7 @@ from s3sync_tui.catalog.faults import (
     first_line,
     is_cut,
     is_transient,
+    may_wait_for_a_lock,
     refused,
     will_stay,
 )
@@ -36,7 +37,7 @@ from s3sync_tui.catalog.loading import load
 from s3sync_tui.catalog.place import region_of
 from s3sync_tui.catalog.schema import apply_schema, function_name
 from s3sync_tui.catalog.silence import within
-from s3sync_tui.catalog.waiting import Holder, locked, may_wait_for_a_lock
+from s3sync_tui.catalog.waiting import Holder, locked
 from s3sync_tui.errors import CatalogError, S3SyncError, SchemaError
 from s3sync_tui.model import Rows
 

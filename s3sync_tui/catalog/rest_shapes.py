@@ -65,6 +65,7 @@ _SHAPES: dict[str, object] = {
         "at": _TIME,
     },
     "s3sync_history": {"at": _TIME, "runs": [dict], "month": dict},
+    "s3sync_holder": {"pid": (_COUNT, None), "application": (str, None), "role": (str, None)},
     "s3sync_growth": {"at": _TIME, "hours": [_TIME], "days": [_TIME]},
     "s3sync_health": {"at": _TIME, "tables": [dict], "columns": [dict]},
     "s3sync_verify": {"kept_objects": _COUNT, "true_objects": _COUNT},

@@ -10,7 +10,8 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from s3sync_tui.catalog.halves import HalvingCatalog
+from s3sync_tui.catalog.halves import HalvingCatalog, TookTooLong
+from s3sync_tui.catalog.moments import moment
 from s3sync_tui.catalog.rest import PATIENCE_SECONDS, RestCalls
 from s3sync_tui.catalog.rest_shapes import is_answer
 from s3sync_tui.catalog.schema import (
@@ -26,6 +27,7 @@ from s3sync_tui.catalog.supabase_keys import (
     clear_text_notice,
     retirement_notice,
 )
+from s3sync_tui.catalog.waiting import Holder, locked
 from s3sync_tui.errors import CatalogError, SchemaError
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_HOLDER = "s3sync_holder"
 _BULK = {
     "s3sync_insert",
     "s3sync_update",
@@ -144,13 +147,30 @@ class SupabaseCatalog(HalvingCatalog):
             lines = {name: _lines(value) for name, value in body.items()}
             if None not in lines.values():
                 function, body = "s3sync_insert_lines", lines
-        return await self._rest.call(
-            function_name(function, self._table),
-            body,
-            is_answer=is_sound,
-            is_bulk=is_bulk,
-            can_be_halved=can_be_halved,
-        )
+        began = time.monotonic()
+        try:
+            return await self._rest.call(
+                function_name(function, self._table),
+                body,
+                is_answer=is_sound,
+                is_bulk=is_bulk,
+                can_be_halved=can_be_halved,
+            )
+        except TookTooLong as error:
+            if can_be_halved or function == _HOLDER:
+                raise
+            if (holder := await self._find_holder(time.monotonic() - began)) is not None:
+                raise locked(holder, self.description) from error
+            raise
+
+    async def _find_holder(self, seconds: float) -> Holder | None:
+        """Who has held a lock of our tables for so long, as far as the database tells."""
+        try:
+            row = await self._call(_HOLDER, {"p_seconds": seconds})
+        except CatalogError:
+            return None
+        since = row["since"] and moment(row["since"])
+        return row["pid"] and Holder(row["pid"], row["application"], row["role"], since)
 
     async def _verify(self) -> None:
         version = await self._call("s3sync_version", {})

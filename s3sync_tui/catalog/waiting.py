@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg import errors
-from psycopg_pool import PoolTimeout
-
 from s3sync_tui.errors import CatalogUnreachable
 
 
@@ -16,8 +13,8 @@ class Holder:
     """A session of the database that holds a lock of our tables."""
 
     pid: int
-    application: str
-    role: str
+    application: str | None
+    role: str | None
     since: datetime | None
     """When its transaction began; None where this user may not know."""
 
@@ -27,12 +24,6 @@ class Holder:
         if self.since is not None:
             who.append(f"since {self.since:%Y-%m-%d %H:%M:%S %Z}")
         return f"process {self.pid}" + (f" ({', '.join(who)})" if who else "")
-
-
-def may_wait_for_a_lock(error: BaseException) -> bool:
-    """Whether the call that failed so may have waited for somebody's lock until then."""
-    kinds = (TimeoutError, PoolTimeout, errors.LockNotAvailable, errors.QueryCanceled)
-    return isinstance(error, kinds)
 
 
 def locked(holder: Holder, where: str) -> CatalogUnreachable:

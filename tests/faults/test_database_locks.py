@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from s3sync_tui.catalog import postgres
 from s3sync_tui.catalog.postgres import PostgresCatalog
+from s3sync_tui.catalog.supabase import SupabaseCatalog
 from s3sync_tui.changes import ChangeKind, ObjectChange
 from s3sync_tui.errors import SchemaError
 from s3sync_tui.model import RunMode, RunRequest, RunStatus
@@ -24,6 +25,7 @@ from tests.contract.images import kept_counts, page, rows, stored, true_counts
 from tests.support.database import Connection
 from tests.support.faulty_runs import ListedBucket, assert_clear, assert_exact, opened, run
 from tests.support.sampling import sampled
+from tests.support.supabase_stack import SupabaseStack
 
 KEYS = 600
 
@@ -59,6 +61,26 @@ async def test_who_locks_the_table_for_too_long_is_named(
     assert result.passes
     async with opened(address) as catalog:
         assert (await run(catalog, bucket)).status is RunStatus.SUCCEEDED
+    assert_exact(catalog_database, bucket, ["failed", "succeeded"])
+
+
+async def test_the_rest_api_names_who_locks_the_table_for_too_long(
+    catalog_database: str, supabase: SupabaseStack
+) -> None:
+    supabase.set_statement_timeout("service_role", 200)
+    bucket = ListedBucket(KEYS)
+    try:
+        catalog = SupabaseCatalog(supabase.url, supabase.secret_key, table="images")
+        await catalog.open()
+        with labelling(catalog_database) as other:
+            pid = other.info.backend_pid
+            bucket.before[5] = lambda: other.execute("lock table images in access exclusive mode")
+            result = await run(catalog, bucket)
+        assert_clear(result, f"locked by process {pid} (application labelling, user postgres)")
+        assert (await run(catalog, bucket)).status is RunStatus.SUCCEEDED
+        await catalog.close()
+    finally:
+        supabase.set_statement_timeout("service_role", None)
     assert_exact(catalog_database, bucket, ["failed", "succeeded"])
 
 
