@@ -77,6 +77,13 @@ class World:
             if there:
                 self.bucket.remove(there[pick % len(there)])
 
+    def put_again(self, picks: Sequence[int]) -> None:
+        """Objects are overwritten, or come back."""
+        keys = sorted(self.bucket.versions)
+        for pick in picks:
+            if keys:
+                self.bucket.put(keys[pick % len(keys)])
+
     def hours_pass(self, by: timedelta) -> None:
         """All that has happened did so earlier."""
         self.table.age(by)
@@ -192,22 +199,25 @@ class World:
             self.check(result, before)
         self.table.check(self.bucket)
 
-    async def run_beside_events(self, picks: Sequence[int]) -> None:
-        """A full run while all that was ever told comes, in a wild order."""
+    async def run_beside_events(self, picks: Sequence[int], call: int) -> None:
+        """While a run is at work the bucket changes, and all that was ever told comes, in a
+        wild order and some of it twice."""
         await self._take_turn()
-        order = sorted(range(len(self.bucket.told)), key=lambda n: n * (picks[0] + 7919) % 10007)
-        messages = [self.bucket.told[n].message() for n in order[-40:]]
-        late = [self.bucket.told[n].message() for n in order[:-40]]
-        await self._deliver(late)
+        fate = self._fate(End.SLEEP, call)
         before = self.table.rows_total()
-        size = len(picks) + 3
-        parts = [messages[n : n + size] for n in range(0, len(messages), size)]
-
-        async def deliver() -> None:
-            for part in parts:
-                await self._deliver(part)
-
-        result, _ = await asyncio.gather(self._sync(self._catalog, "full"), deliver())
+        run = asyncio.ensure_future(self._with(fate, "full"))
+        asleep = asyncio.ensure_future(fate.is_reached.wait())
+        await asyncio.wait({run, asleep}, return_when=asyncio.FIRST_COMPLETED)
+        asleep.cancel()
+        self.put_again(picks)
+        self.shoot(1, 3)
+        self.remove(picks)
+        told = [*self.bucket.told, *self.bucket.told[-len(picks) :]]
+        order = sorted(range(len(told)), key=lambda n: n * (picks[0] + 7919) % 10007)
+        for n in range(0, len(order), 50):
+            await self._deliver([told[number].message() for number in order[n : n + 50]])
+        fate.wake.set()
+        result = await run
         assert result.status is RunStatus.SUCCEEDED
         self.table.added_by_events = self.table.rows_total() - self.table.added_by_runs()
         assert self.table.rows_total() - before >= result.stats.added

@@ -85,6 +85,10 @@ class Machine(RuleBasedStateMachine):
         self.world.remove(picks)
 
     @rule(picks=PICKS)
+    def put_again(self, picks: list[int]) -> None:
+        self.world.put_again(picks)
+
+    @rule(picks=PICKS)
     def label(self, picks: list[int]) -> None:
         self.world.table.label(picks)
 
@@ -134,9 +138,10 @@ class Machine(RuleBasedStateMachine):
         self.world.shoot(call % 3, call)
         self.do(self.world.run_overtaken(call))
 
-    @rule(picks=PICKS)
-    def runs_beside_events(self, picks: list[int]) -> None:
-        self.do(self.world.run_beside_events(picks))
+    @rule(picks=PICKS, call=CALL)
+    def runs_beside_events(self, picks: list[int], call: int) -> None:
+        self.world.shoot(call % 3, call)
+        self.do(self.world.run_beside_events(picks, call))
 
     @invariant()
     def counts_are_true(self) -> None:
