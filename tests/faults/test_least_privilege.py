@@ -177,3 +177,22 @@ def test_the_documented_role_can_sync_and_nothing_else(
             with pytest.raises(psycopg.Error) as error:
                 connection.execute(refused.encode())
             assert error.value.sqlstate == "42501", (refused, error.value)
+
+
+def test_the_advice_on_the_schema_public_shows_who_may_create_and_takes_it_back(
+    open_house: Connection,
+) -> None:
+    [advice] = re.findall(r"```sql\n(select grantee.*?)```", _SECURITY.read_text(), re.S)
+    look, take_back = advice.strip().split(";\n")
+    open_house.execute("grant create on schema public to public")
+    attempt_as(
+        open_house,
+        "stranger",
+        "create function public.lower(varchar) returns text"
+        " language sql as $$ select 'hijacked' $$",
+    )
+    assert "-" in {str(row[0]) for row in rows(open_house, look)}  # everybody
+    open_house.execute(take_back.encode())
+    assert "-" not in {str(row[0]) for row in rows(open_house, look)}
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        attempt_as(open_house, "stranger", "create table public.x (i int)")
