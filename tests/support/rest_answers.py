@@ -87,7 +87,7 @@ REST_LASTING: dict[str, tuple[Fault, int, str]] = {
     "404 in HTML": (answering(404, HTML, Content_Type="text/html"), 4, "SUPABASE_URL"),
     "moved": (answering(301, Location="https://example.com/x"), 4, "SUPABASE_URL"),
     "paused": (answering(540, ""), 4, "Restore"),
-    "internal error": (error(500, "XX000", "could not read block"), 4, "logs"),
+    "internal error": (error(500, "XX000", "could not read block"), 4, "log says more"),
     "not exposed": (error(406, "PGRST106", "schema must be one of"), 4, "Data API"),
     "database dropped": (error(500, "57P04", "database dropped"), 4, "project"),
 }
