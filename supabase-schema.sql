@@ -435,28 +435,31 @@ $$;
 -- session. The database waits for a client that was paused, or cut off, and would wait on with
 -- the lease locked. Woken up, the client finds its batch undone, and itself replaced.
 create or replace function s3sync_cut_off(p_bucket text) returns void
-  language plpgsql set search_path = public, pg_temp set lock_timeout = '3s'
+  language plpgsql set search_path = public, pg_temp set lock_timeout = '2s'
 as $$
-declare
-  v_expired timestamptz;
 begin
-  select l.expires_at into v_expired from sync_leases l
-    where l.table_name = 'images' and l.bucket = p_bucket and l.run_id <> 0 and l.expires_at < clock_timestamp();
-  if not found then return; end if;
-  begin
-    perform from sync_leases l where l.table_name = 'images' and l.bucket = p_bucket for update;
-    -- Undone at once: who waits for a lock that a subtransaction took is not told of what the
-    -- transaction then writes.
-    raise exception using errcode = 'S3S06', message = 'nobody stands in the way';
-  exception
-    when sqlstate 'S3S06' then return;
-    when lock_not_available then null;
-  end;
-  perform pg_terminate_backend(a.pid, 2000)
-    from pg_locks k join pg_stat_activity a on a.pid = k.pid
-    where k.relation = 'sync_leases'::regclass and k.mode = 'RowShareLock' and k.granted
-      and k.database = (select oid from pg_database where datname = current_database())
-      and a.pid <> pg_backend_pid() and a.xact_start < v_expired and a.wait_event = 'ClientRead';
+  if not exists (select from sync_leases l where l.table_name = 'images' and l.bucket = p_bucket
+      and l.run_id <> 0 and l.expires_at < clock_timestamp()) then
+    return;
+  end if;
+  for v_attempt in 1..10 loop -- who waited for one that is ended now may stand still next
+    begin
+      perform from sync_leases l where l.table_name = 'images' and l.bucket = p_bucket for update;
+      -- Undone at once: who waits for a lock that a subtransaction took is not told of what the
+      -- transaction then writes.
+      raise exception using errcode = 'S3S06', message = 'nobody stands in the way';
+    exception
+      when sqlstate 'S3S06' then return;
+      when lock_not_available then null;
+    end;
+    perform pg_stat_clear_snapshot();
+    perform pg_terminate_backend(a.pid, 1000)
+      from pg_locks k join pg_stat_activity a on a.pid = k.pid
+      where k.relation = 'sync_leases'::regclass and k.mode = 'RowShareLock' and k.granted
+        and k.database = (select oid from pg_database where datname = current_database())
+        and a.pid <> pg_backend_pid() and a.wait_event = 'ClientRead'
+        and a.state_change < clock_timestamp() - interval '1 second';
+  end loop;
 exception when insufficient_privilege then null;  -- another user's: wait for it
 end $$;
 

@@ -136,6 +136,7 @@ def life(
     return Life(Command(tmp_path, environ), behind, CameraKeys(KEYS))
 
 
+@pytest.mark.timeout(sampled(180, 1800))
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_sync_killed_at_any_moment_loses_nothing_and_counts_nothing_twice(
     life: Life, processes: int, record_property: Record
@@ -151,7 +152,7 @@ def test_a_sync_killed_at_any_moment_loses_nothing_and_counts_nothing_twice(
         if in_a_row == MOST_IN_A_ROW:
             life.begin_anew()
             in_a_row = 0
-        kills += kill_one(life, moment, with_group=random.random() < 0.5)
+        kills += kill_one(life, moment, with_others=random.random() < 0.5)
         in_a_row += 1
         if number == KILLS - 1 or random.random() < 0.5:
             in_a_row = MOST_IN_A_ROW
@@ -161,11 +162,11 @@ def test_a_sync_killed_at_any_moment_loses_nothing_and_counts_nothing_twice(
     record_property("told as interrupted", interrupted)
 
 
-def kill_one(life: Life, moment: Moment, *, with_group: bool) -> bool:
+def kill_one(life: Life, moment: Moment, *, with_others: bool) -> bool:
     """Kill a sync; false where it had ended before."""
-    log.warning("to be killed at %s, %s", moment, "with its group" if with_group else "alone")
+    log.warning("to be killed at %s, %s", moment, "with its others" if with_others else "alone")
     seen = life.has_come_to(moment.state)
     process = life.command.start("--once", "--quiet", "--full", apart=True)
-    is_killed = killed(process, moment, seen, with_group=with_group)
+    is_killed = killed(process, moment, seen, with_others=with_others)
     life.expire_the_lease()
     return is_killed

@@ -58,6 +58,7 @@ for number in itertools.count():
 TEXTS = ['bucket = "' + letter * 3 + '"\n' * 2_000 for letter in "ab"]
 
 
+@pytest.mark.timeout(sampled(180, 900))
 def test_files_whose_writer_is_killed_are_the_old_or_the_new_ones(
     tmp_path: Path, record_property: Record
 ) -> None:
@@ -112,6 +113,7 @@ def kill_an_installation(home: Path, moment: Moment) -> None:
     assert all(path.read_text().endswith("\n") for path in home.rglob("s3sync-tui.*"))
 
 
+@pytest.mark.timeout(sampled(180, 900))
 def test_a_schema_whose_application_is_killed_is_whole_or_not_there(
     new_database: Callable[..., str], tmp_path: Path, record_property: Record
 ) -> None:
@@ -158,6 +160,7 @@ def data_dir() -> Iterator[Path]:
         end_postgres_of(Path(name))
 
 
+@pytest.mark.timeout(sampled(180, 900))
 def test_a_first_start_of_the_embedded_postgres_that_is_killed_starts_over(
     data_dir: Path, tmp_path: Path, record_property: Record
 ) -> None:

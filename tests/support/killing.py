@@ -44,26 +44,33 @@ def killed(
     moment: Moment,
     seen: Callable[[], bool] = lambda: True,
     *,
-    with_group: bool = False,
+    with_others: bool = False,
 ) -> bool:
-    """Kill ``process``, which leads a group, at ``moment``; false where it had ended before.
+    """Kill ``process``, which leads a session, at ``moment``; false where it had ended before.
     ``seen`` says whether the moment's state is there.
 
-    The rest of its group is killed with it, or has to end by itself: until then this waits.
+    The others of its session are killed with it, or have to end by themselves: this waits for it.
     """
     due = time.monotonic() + moment.seconds
     while process.poll() is None and (time.monotonic() < due or not seen()):
-        time.sleep(0.002)
+        time.sleep(0.005)
     is_alive = process.poll() is None
     if is_alive:
-        if with_group:
-            os.killpg(process.pid, signal.SIGKILL)
+        if with_others:
+            send_to_all(process, signal.SIGKILL)
         else:
             process.kill()
-    process.communicate()
+    process.communicate(timeout=PATIENCE_SECONDS)
     _, alive = psutil.wait_procs(session(process.pid), PATIENCE_SECONDS)
     assert not alive, f"left behind: {alive}"
     return is_alive
+
+
+def send_to_all(leader: subprocess.Popen[str], number: int) -> None:
+    """Send a signal to each process of the session that ``leader`` leads, itself first."""
+    for process in sorted(session(leader.pid), key=lambda each: each.pid != leader.pid):
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
 
 
 def session(leader: int) -> list[psutil.Process]:
