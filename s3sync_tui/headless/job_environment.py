@@ -13,7 +13,8 @@ from s3sync_tui.settings.proxies import NAMES
 
 _PREFIXES = ("AWS_", "S3SYNC_", "SUPABASE_", "PG")
 _NAMES = {
-    *("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
     *("NO_PROXY", "no_proxy"),
 }
 _PROXIES = {*NAMES, *map(str.upper, NAMES)}
