@@ -340,7 +340,6 @@ def test_a_connection_string_that_will_not_do(watched: Watched, url: str) -> Non
         ("history", "--supabase-url", url),
         ("health", "--endpoint", url),
         ("--once", f"--timeout={url}"),
-        ("history", url),
     ]
     for arguments in some if IS_WHOLE else some[:1]:
         assert watched.run(*arguments) == 2, arguments

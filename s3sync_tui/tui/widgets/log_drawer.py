@@ -84,10 +84,12 @@ class LogDrawer(Panel):
         at = datetime.fromtimestamp(record.created, self._time_zone)
         _, sign, colour = next(level for level in _LEVELS if record.levelno >= level[0])
         style = self.app.theme_variables.get(colour, "") if colour else ""
+        # Set in, no line of a record passes for another record.
+        words = safe_lines(without_secrets(record.getMessage())).replace("\n", "\n    ")
         line = Text.assemble(
             (f"{at:%H:%M:%S} ", "dim"),
             (f"{sign} ", f"bold {style}".strip()),
-            safe_lines(without_secrets(record.getMessage())),
+            words,
         )
         if self._lines is not None and self.has_class("-open"):
             self._lines.write(line)
