@@ -113,7 +113,7 @@ def rig(
         yield Rig(bucket, proxy, supabase, behind)
 
 
-@pytest.mark.parametrize("kind", some(KINDS, 4))
+@pytest.mark.parametrize("kind", some(KINDS, 6))
 async def test_a_fault_that_passes_loses_nothing_and_counts_nothing_twice(
     rig: Rig, kind: str
 ) -> None:
@@ -125,7 +125,7 @@ async def test_a_fault_that_passes_loses_nothing_and_counts_nothing_twice(
     assert rig.proxy.injected == 8
 
 
-@pytest.mark.parametrize("kind", some(KINDS, 5, first=1))
+@pytest.mark.parametrize("kind", some(KINDS, 8, first=1))
 async def test_a_fault_that_stays_is_told_and_the_next_run_is_exact(rig: Rig, kind: str) -> None:
     rig.proxy.script = from_on(KINDS[kind], 7)
     code, _ = await rig.fail()
@@ -136,7 +136,7 @@ async def test_a_fault_that_stays_is_told_and_the_next_run_is_exact(rig: Rig, ki
 
 
 @pytest.mark.parametrize("first", [1, 7])
-@pytest.mark.parametrize("kind", some(REST_LASTING, 4))
+@pytest.mark.parametrize("kind", some(REST_LASTING, 6))
 async def test_what_no_retry_mends_says_what_to_do(rig: Rig, kind: str, first: int) -> None:
     fault, code, hint = REST_LASTING[kind]
     rig.proxy.script = from_on(fault, first)
