@@ -399,10 +399,11 @@ as $$
 declare
   v_locked text[];
   v_taken text;
-  v_attempts_left integer := 20;
 begin
-  while v_attempts_left > 0 loop
-    v_attempts_left := v_attempts_left - 1;
+  for attempt in 1 .. 100 loop
+    if attempt = 2 then -- of all of us that have to wait, one at a time
+      perform pg_advisory_xact_lock(hashtext('s3sync-tui rows'), hashtext('images'));
+    end if;
     begin
       v_locked := array(select i.filename from unnest(p_filenames) as n(filename)
         join images i on i.filename = n.filename
@@ -900,6 +901,8 @@ create or replace function s3sync_update(
   p_run_id bigint, p_batch integer,
   p_filenames text[], p_sizes bigint[], p_etags text[], p_modified timestamptz[]) returns integer
   language plpgsql set search_path = public, pg_temp
+  set enable_seqscan = off set enable_bitmapscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
   v_done sync_batches;
@@ -909,20 +912,17 @@ begin
   v_done := s3sync_claim_batch(p_run_id, p_batch);
   if v_done.batch is not null then return v_done.changed; end if;
 
-  loop
-    if s3sync_overtaken(p_run_id, p_filenames) then
-      select n.* into p_filenames, p_sizes, p_etags, p_modified
-        from s3sync_not_overtaken(p_run_id, p_filenames, p_sizes, p_etags, p_modified) n;
-    end if;
-    begin
-      perform s3sync_lock_rows(p_filenames);
-      v_changed := s3sync_overwrite(p_filenames, p_sizes, p_etags, p_modified);
-      -- Changes that were applied while we waited for their rows: do it again without these.
-      exit when not s3sync_overtaken(p_run_id, p_filenames);
-      raise exception using errcode = 'S3S04', message = 'overtaken by changes';
-    exception when sqlstate 'S3S04' then null;
-    end;
-  end loop;
+  -- Changes of these rows that are applied are seen once we have locked them, and all others
+  -- wait for us. Done again instead, in a subtransaction, we would keep those waiting who had
+  -- waited for its locks: Postgres has them wait for all of the transaction.
+  perform s3sync_lock_rows(p_filenames);
+  perform from unnest(p_filenames) as n(filename) join images_archive a on a.filename = n.filename
+    order by n.filename collate "C" for no key update of a;
+  if s3sync_overtaken(p_run_id, p_filenames) then
+    select n.* into p_filenames, p_sizes, p_etags, p_modified
+      from s3sync_not_overtaken(p_run_id, p_filenames, p_sizes, p_etags, p_modified) n;
+  end if;
+  v_changed := s3sync_overwrite(p_filenames, p_sizes, p_etags, p_modified);
 
   update sync_batches set changed = v_changed where run_id = p_run_id and batch = p_batch;
   return v_changed;
@@ -1160,36 +1160,24 @@ create or replace function s3sync_mark_gone(
   set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
-  v_overtaken text[];
   v_known text[];
   v_gone text[];
-  v_now timestamptz;
 begin
   perform s3sync_to_disk();
   perform s3sync_hold_lease(p_run_id);
-  loop
-    v_now := clock_timestamp();
-    -- What has changed since the run began is none of its business.
-    v_overtaken := array(select c.filename from sync_changes c where c.table_name = 'images'
-      and c.filename > p_after collate "C" and c.filename <= p_up_to collate "C" and c.applied_at + '0' > p_started_at);
-    v_known := p_present || v_overtaken;
-    begin
-      v_gone := array(select i.filename from images i
-        where i.filename > p_after collate "C" and i.filename <= p_up_to collate "C"
-          and i.missing_since is null and (i.created_at is null or i.created_at < p_started_at)
-          and not exists (select from unnest(v_known) p(filename) where p.filename = i.filename));
-      perform s3sync_lock_rows(v_gone);
-      update images i set missing_since = v_now
-        where i.filename > p_after collate "C" and i.filename <= p_up_to collate "C"
-          and i.missing_since is null and exists (select from unnest(v_gone) g(filename) where g.filename = i.filename);
-      -- Also what has while we waited for its row: do it again without that.
-      exit when not exists (select from sync_changes c where c.table_name = 'images'
-        and c.filename > p_after collate "C" and c.filename <= p_up_to collate "C" and c.applied_at + '0' > p_started_at
-        and v_now = (select i.missing_since from images i where i.filename = c.filename));
-      raise exception using errcode = 'S3S04', message = 'overtaken by changes';
-    exception when sqlstate 'S3S04' then null;
-    end;
-  end loop;
+  v_gone := array(select i.filename from images i
+    where i.filename > p_after collate "C" and i.filename <= p_up_to collate "C"
+      and i.missing_since is null and (i.created_at is null or i.created_at < p_started_at)
+      and not exists (select from unnest(p_present) p(filename) where p.filename = i.filename));
+  perform s3sync_lock_rows(v_gone);
+  -- What has changed since the run began, also while we waited for its row, is none of its
+  -- business.
+  v_known := p_present || array(select c.filename from sync_changes c where c.table_name = 'images'
+    and c.filename > p_after collate "C" and c.filename <= p_up_to collate "C" and c.applied_at + '0' > p_started_at);
+  update images i set missing_since = clock_timestamp()
+    where i.filename > p_after collate "C" and i.filename <= p_up_to collate "C" and i.missing_since is null
+      and exists (select from unnest(v_gone) g(filename) where g.filename = i.filename)
+      and not exists (select from unnest(v_known) p(filename) where p.filename = i.filename);
   return (select count(*) from images i
     where i.filename > p_after collate "C" and i.filename <= p_up_to collate "C"
       and i.missing_since >= p_started_at
