@@ -23,11 +23,11 @@ from tests.faults.mutations import OPERATIONS, changed
 from tests.support.sampling import IS_WHOLE, sampled
 
 EXAMPLES = {
-    "page": sampled(400, 40_000),
-    "message": sampled(200, 20_000),
-    "s3-error": sampled(100, 10_000),
-    "rest-error": sampled(100, 10_000),
-    "settings": sampled(50, 2_000),
+    "page": sampled(400, 10_000),
+    "message": sampled(200, 10_000),
+    "s3-error": sampled(100, 5_000),
+    "rest-error": sampled(100, 5_000),
+    "settings": sampled(50, 1_000),
 }
 RUNS = {
     "page": sampled(6_000, 4_000_000),
