@@ -40,6 +40,7 @@ def aws_client(
         max_pool_connections=connections,
         retries={"mode": "standard", "total_max_attempts": 4},
     )
+    credentials = find_credentials(session)  # first, for a client would look for them, too
     client = session.create_client(
         service,
         region_name=region or session.get_config_variable("region") or FIRST_REGION,
@@ -47,7 +48,6 @@ def aws_client(
         verify=_trusted(session, ca_bundle),
         config=ours.merge(config) if config is not None else ours,
     )
-    credentials = find_credentials(session)
     if credentials is None:
         return client
 

@@ -108,6 +108,9 @@ for _name in ("botocore.credentials", "botocore.tokens"):
     logging.getLogger(_name).addFilter(_WithoutTraceback())
 
 # httpx logs each URL at INFO; at DEBUG, botocore logs what it signs and sends,
-# and the answers of STS, in which credentials come.
-for _name in ("httpx", "botocore.auth", "botocore.endpoint", "botocore.parsers"):
+# and the answers of STS and of metadata services, in which credentials come.
+for _name in (
+    "httpx",
+    *(f"botocore.{_part}" for _part in ("auth", "endpoint", "parsers", "utils")),
+):
     logging.getLogger(_name).addFilter(_Discreet())
