@@ -97,11 +97,13 @@ class _Discreet(logging.Filter):
 
 
 class _WithoutTraceback(logging.Filter):
-    """What is wrong with a login is raised as well, and said in a sentence."""
+    """What is wrong with a login is raised as well, and said in a sentence: no traceback, and
+    no exception, in which a service is quoted."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.exc_info = record.exc_text = None
-        return True
+        told = record.args if isinstance(record.args, tuple) else ()
+        return not any(isinstance(each, Exception) for each in told)
 
 
 for _name in ("botocore.credentials", "botocore.tokens"):
