@@ -166,7 +166,7 @@ def kill_one(life: Life, moment: Moment, *, with_others: bool) -> bool:
     """Kill a sync; false where it had ended before."""
     log.warning("to be killed at %s, %s", moment, "with its others" if with_others else "alone")
     seen = life.has_come_to(moment.state)
-    process = life.command.start("--once", "--quiet", "--full", apart=True)
+    process = life.command.start_apart("--once", "--quiet", "--full")
     is_killed = killed(process, moment, seen, with_others=with_others)
     life.expire_the_lease()
     return is_killed

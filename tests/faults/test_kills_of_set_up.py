@@ -105,7 +105,7 @@ def kill_an_installation(home: Path, moment: Moment) -> None:
     """The one after it is as if it were the first."""
     command = Command(home, {"S3SYNC_BUCKET": "b-1", "S3SYNC_EVERY": "300"})
     arguments = ("install-timer", "--write", "--user")
-    process = command.start(*arguments, apart=True)
+    process = command.start_apart(*arguments)
     wait_until(lambda: any(home.rglob("s3sync-tui")), process)
     killed(process, moment)
     ended = command.run(*arguments)
@@ -125,7 +125,7 @@ def test_a_schema_whose_application_is_killed_is_whole_or_not_there(
         database = new_database(with_schema=False)
         command = Command(tmp_path, {"DATABASE_URL": database})
         with psycopg.connect(database, autocommit=True) as behind:
-            process = command.start("schema", "--apply", apart=True)
+            process = command.start_apart("schema", "--apply")
             wait_until(lambda: count(behind, APPLYING) > 0, process)
             if number % 2:  # with the server's process, else that goes on to the end
                 time.sleep(random.uniform(0, 0.05))
@@ -190,7 +190,7 @@ def test_a_first_start_of_the_embedded_postgres_that_is_killed_starts_over(
 
 
 def kill_a_start(command: Command, directory: Path, sign: str, random: Random) -> None:
-    process = command.start("--once", apart=True)
+    process = command.start_apart("--once")
     wait_until(lambda: any(directory.glob(sign)), process)
     killed(process, Moment(random.uniform(0, 0.2)))
     if random.random() < 0.5:  # else it goes on, or stays, for who comes next

@@ -34,7 +34,7 @@ LEASE_SECONDS = 5
 Record = Callable[[str, object], None]
 
 
-class GatedStub(ListingStub):  # type: ignore[misc]  # bench is not on mypy's path
+class GatedStub(ListingStub):
     """Lets so many pages pass, and no more until it is opened. Pages are small."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ def begun(
     """A sync that has written something, and goes on once ``stub`` is opened."""
     stub.shut(after_pages=8)
     last = number(behind, "select coalesce(max(id), 0) from sync_runs")
-    process = command.start("--once", "--full", "--json", apart=True, **environ)
+    process = command.start_apart("--once", "--full", "--json", **environ)
     query = f"select count(*) from sync_batches where added > 0 and run_id > {last}"
     until(lambda: number(behind, query) > 0 or process.poll() is not None)
     assert process.poll() is None, process.communicate()
@@ -171,7 +171,7 @@ def test_of_hosts_that_start_at_once_one_syncs(
 ) -> None:
     stub.shut(after_pages=0)
     clocks = [skewed(tmp_path, days * DAY) for days in (-1, 0, 1)]
-    processes = [at(clock, command).start("--once", "--full", apart=True) for clock in clocks]
+    processes = [at(clock, command).start_apart("--once", "--full") for clock in clocks]
     until(lambda: sum(process.poll() is None for process in processes) == 1)
     stub.open()
     assert sorted(ended(process)[0] for process in processes) == [0, 6, 6]
@@ -246,7 +246,7 @@ def caught_in_copy(command: Command, behind: Connection) -> subprocess.Popen[str
     copying = """select count(*) from pg_stat_activity where datname = current_database()
                  and query like 'copy %' and state = 'active' """
     waits = "and wait_event = 'ClientRead'"
-    sleeper = command.start("--once", "--full", "--json", apart=True, S3SYNC_BATCH_SIZE="5000")
+    sleeper = command.start_apart("--once", "--full", "--json", S3SYNC_BATCH_SIZE="5000")
     for _ in range(200):
         until(lambda: number(behind, copying) > 0)
         send_to_all(sleeper, signal.SIGSTOP)

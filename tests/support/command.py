@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,17 @@ class Command:
         assert "Traceback" not in done.stderr, done.stderr
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str, apart: bool = False, **environ: str) -> subprocess.Popen[str]:
-        """Start it, and leave it running; ``apart`` in a session of its own."""
+    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+        """Start it, and leave it running."""
+        return self._start(arguments, environ, is_apart=False)
+
+    def start_apart(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+        """Start it in a session of its own, and leave it running."""
+        return self._start(arguments, environ, is_apart=True)
+
+    def _start(
+        self, arguments: Sequence[str], environ: Mapping[str, str], *, is_apart: bool
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self.directory,
@@ -59,10 +69,10 @@ class Command:
             stderr=subprocess.PIPE,
             text=True,
             preexec_fn=_hear_of_hang_ups,
-            start_new_session=apart,
+            start_new_session=is_apart,
         )
 
-    def _environment(self, environ: dict[str, str]) -> dict[str, str]:
+    def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         kept = {
             name: value
             for name, value in os.environ.items()
