@@ -41,7 +41,7 @@ _PATTERNS = (
     r"\s*[\"'>:=][\"'>\s:=]{0,5})[^\s\"'<&,}]+"
     r"|(?P<json>[\"'](?i:password|secret|token|apikey)[\"']\s*:\s*[\"'])[^\"']+"
     r"|(?P<scheme>(?i:\b(?:bearer|basic))\s+)[\w.~+/=-]{16,}"
-    r"|(?P<url>://)[^\s/@:\"'<>]*:[^\s/\"'<>]*@"
+    r"|(?P<url>://)(?!user:password@)[^\s/@:\"'<>]*:[^\s/\"'<>]*@"
 )
 
 

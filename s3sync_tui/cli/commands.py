@@ -23,6 +23,7 @@ from s3sync_tui.cli.flags import (
 from s3sync_tui.cli.insight_commands import register
 from s3sync_tui.cli.logs import LogFormat, LogLevel, set_up_logs
 from s3sync_tui.cli.once import IfRunning, OnceOptions, sync_once
+from s3sync_tui.cli.usage import Commands
 from s3sync_tui.connect import no_bucket, open_catalog, postgres_catalog
 from s3sync_tui.demo import IMAGES, PER_HOUR
 from s3sync_tui.errors import SettingsError
@@ -31,6 +32,7 @@ from s3sync_tui.settings import Settings
 from s3sync_tui.tui.memory import hold_collections, settle
 
 app = typer.Typer(
+    cls=Commands,
     add_completion=False,
     no_args_is_help=False,
     pretty_exceptions_enable=False,

@@ -335,13 +335,14 @@ def test_a_connection_string_that_will_not_do(watched: Watched, url: str) -> Non
     file = planted / "s3sync.toml"
     file.write_text(f"database_url = {json.dumps(url, ensure_ascii=False)}\n")
     some = [
+        ("history", url),
         ("history", "--config", str(file)),
         ("history", "--database-url", url),
         ("history", "--supabase-url", url),
         ("health", "--endpoint", url),
         ("--once", f"--timeout={url}"),
     ]
-    for arguments in some if IS_WHOLE else some[:1]:
+    for arguments in some if IS_WHOLE else some[:2]:
         assert watched.run(*arguments) == 2, arguments
     if IS_WHOLE:
         assert watched.run("history", DATABASE_URL=url) == 2

@@ -136,3 +136,9 @@ def test_errors_hold_no_secret_and_nothing_that_a_terminal_would_obey() -> None:
 def test_errors_are_not_endless() -> None:
     error = CatalogError("x" * 50_000_000)
     assert len(error.message) == 4000
+
+
+def test_the_form_of_a_connection_string_is_shown() -> None:
+    form = "postgresql://user:password@host:5432/database"
+    assert without_secrets(f"It looks like {form}.") == f"It looks like {form}."
+    assert without_secrets("postgresql://user:password1@host") == "postgresql://…@host"
