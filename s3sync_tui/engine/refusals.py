@@ -68,10 +68,15 @@ async def apply_changes(
     catalog: Catalog, changes: Sequence[ObjectChange], *, looked_after: datetime | None = None
 ) -> Applied:
     """As :meth:`Catalog.apply_changes`, but what the table refuses is left out, and named in
-    the answer; what it takes may be applied in several transactions."""
+    the answer; what it takes may be applied in several transactions.
+
+    Raises :class:`~s3sync_tui.errors.RowRefused` where it takes nothing at all.
+    """
     try:
         return await catalog.apply_changes(changes, looked_after=looked_after)
     except RowRefused as error:
+        if not changes:  # by a rule for whole statements, whatever is in them
+            raise
         if len(changes) == 1:
             nothing = await catalog.apply_changes([], looked_after=looked_after)
             nothing.refused[changes[0].key] = error.message

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from s3sync_tui.catalog.base import Catalog
+from s3sync_tui.changes import ChangeKind, ObjectChange
 from s3sync_tui.connect import sync_options
 from s3sync_tui.engine.pipeline import SyncOptions
-from s3sync_tui.engine.refusals import MOST
+from s3sync_tui.engine.refusals import MOST, apply_changes
 from s3sync_tui.engine.sync import sync
+from s3sync_tui.errors import RowRefused
 from s3sync_tui.headless import aws_lambda
 from s3sync_tui.headless.aws_lambda import handler
 from s3sync_tui.model import RunResult, RunStatus
@@ -126,6 +130,20 @@ async def test_a_table_that_refuses_most_is_not_asked_for_ever(transport: Transp
     assert f"The table refuses more than {MOST} rows." in result.error
     assert result.hint
     assert stored(transport.connection).keys() <= {"k-0001/good.jpg"}
+
+
+async def test_a_table_that_takes_no_change_at_all_says_so(transport: Transport) -> None:
+    transport.connection.execute(
+        """create function public.stop() returns trigger language plpgsql as $$
+        begin raise exception 'the table is frozen'; end $$;
+        create trigger frozen before update on images for each statement
+            execute function public.stop()"""
+    )
+    catalog = await transport.make()
+    change = ObjectChange("a.jpg", ChangeKind.REMOVED, "01", datetime.now(UTC))
+    for changes in ([], [change], [change, replace(change, key="b.jpg")]):
+        with pytest.raises(RowRefused, match="the table is frozen"):
+            await apply_changes(catalog, changes)
 
 
 async def test_further_processes_tell_what_they_were_refused(
