@@ -28,14 +28,18 @@ _LASTING = {"53100", "57014", "57P04"}  # disk full, statement timeout, database
 _REFUSED = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry|not permitted to log in"
     r"|permission denied for database|role \".*\" does not exist"
-    r"|Tenant or user not found"  # Supabase's pooler, where users are called postgres.<project>
+    # Supabase's pooler, in its old words and in its new ones.
+    r"|[Tt]enant(?: or |/)user .*not found"
 )
 _NO_DATABASE = re.compile(r"database \".*\" does not exist")
 _TOO_MANY = re.compile(
     r"too many clients|remaining connection slots|too many connections|[Mm]ax client connections"
-    r"|no more connections allowed"
+    r"|no more connections allowed|max clients reached"
 )
-_NOT_SECURE = re.compile(r"certificate|does not support SSL|SSL error", re.IGNORECASE)
+# Not a server that went away: OpenSSL 3 reports that, too, as an error of SSL.
+_NOT_SECURE = re.compile(
+    r"certificate|does not support SSL|SSL error(?!: unexpected eof)", re.IGNORECASE
+)
 _NO_SCHEMA = {"42883", "42P01", "42703"}  # no such function, table, column
 
 
@@ -141,7 +145,8 @@ def _refused_user(text: str, where: str) -> CatalogDenied:
     return CatalogDenied(
         f"The database refuses this user: {text} ({where}).",
         hint="Check user and password in DATABASE_URL; special characters in the password must be "
-        "percent-encoded (@ is %40). The user of Supabase's pooler is postgres.<project>.",
+        "percent-encoded (@ is %40). Supabase's pooler calls the user postgres.<project>, and "
+        "finds none of a project that is paused, or that another pooler serves.",
     )
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from s3sync_tui.catalog.faults import is_transient
+from s3sync_tui.catalog.faults import explain, is_transient
 from s3sync_tui.catalog.postgres import PostgresCatalog
 from s3sync_tui.errors import CatalogDenied, CatalogError, CatalogUnreachable, S3SyncError
 from s3sync_tui.model import KeyRange
@@ -271,3 +271,22 @@ def test_only_what_a_moment_s_wait_can_mend_is_tried_again(state: str, expected:
     error = kind("made up")
     error.sqlstate = state
     assert is_transient(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "message"),
+    [
+        ("Tenant or user not found", CatalogDenied, "refuses this user"),
+        ("(ENOTFOUND) tenant/user postgres.x not found", CatalogDenied, "refuses this user"),
+        ("MaxClientsInSessionMode: max clients reached", CatalogUnreachable, "no connection left"),
+        ("(EMAXCONNSESSION) max clients reached", CatalogUnreachable, "no connection left"),
+        ("SSL error: certificate verify failed", CatalogUnreachable, "No secure connection"),
+        ("SSL error: unexpected eof while reading", CatalogUnreachable, "does not answer"),
+    ],
+)
+def test_poolers_and_tls_are_understood_without_a_code(
+    words: str, kind: type[CatalogError], message: str
+) -> None:
+    explained = explain(psycopg.OperationalError(f"connection failed: {words}"), "here", "images")
+    assert type(explained) is kind
+    assert message in explained.message
