@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -94,11 +95,12 @@ def one_fault() -> Iterator[None]:
     try:
         yield
     except ExceptionGroup as group:
-        # A group that fails while it is being left cancels the task that leaves it, and in
-        # Python 3.11 and 3.12 never takes that back: whatever the task did next would be taken
-        # for cancelled, too.
-        while task is not None and task.cancelling() > cancelled:
-            task.uncancel()
+        # A group that fails while it is being left cancels the task that leaves it, and before
+        # Python 3.13 never takes that back: whatever the task did next would be taken for
+        # cancelled, too. From then on what is left is somebody else's, and to be obeyed.
+        if sys.version_info < (3, 13):
+            while task is not None and task.cancelling() > cancelled:
+                task.uncancel()
         fault = _first(group)
         raise fault from fault.__cause__
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 from hypothesis import given
@@ -97,3 +98,37 @@ async def test_a_group_that_has_failed_leaves_its_task_uncancelled() -> None:
         return task.cancelling() if task is not None else -1
 
     assert await asyncio.create_task(left_cancelled()) == 0
+
+
+async def test_who_cancels_while_a_group_fails_is_obeyed_where_python_can_tell() -> None:
+    is_failing = asyncio.Event()
+
+    async def take_long_to_end() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            is_failing.set()
+            await settle()
+
+    async def fail() -> None:
+        raise ValueError("the fault")
+
+    async def group() -> None:
+        with one_fault():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(take_long_to_end())
+                await settle()
+                group.create_task(fail())
+
+    async def leave() -> None:
+        with pytest.raises(ValueError, match="the fault"):
+            await group()
+        task = asyncio.current_task()
+        cancelled.append(task.cancelling() if task is not None else -1)
+
+    cancelled: list[int] = []
+    leaving = asyncio.create_task(leave())
+    await is_failing.wait()
+    leaving.cancel()
+    await asyncio.wait({leaving})
+    assert cancelled == [sys.version_info >= (3, 13)]
