@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from lxml import etree
@@ -12,6 +13,7 @@ from s3sync_tui.source.faults import discreet
 from s3sync_tui.source.listing import (
     LONGEST_ETAG,
     MODIFIED_FORM,
+    MOMENT_FORM,
     ErrorInside,
     InvalidAnswer,
     Listing,
@@ -21,8 +23,10 @@ from s3sync_tui.source.listing import (
 _COLUMNS = ("Key", "ETag", "Size", "LastModified")
 _OF_THE_WHOLE = (*SAID, "EncodingType", "IsTruncated", "NextContinuationToken")
 _DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml[^>]*?\sencoding\s*=\s*["']([^"'>]*)""")
+_ENCODINGS = {b"utf-8", b"utf8", b"us-ascii", b"ascii"}
 _SIZE = re.compile(r"\s*[0-9]{1,18}+\s*", re.ASCII)  # int() takes signs and other scripts, too
-_MODIFIED = re.compile(rf"\s*{MODIFIED_FORM}\s*", re.ASCII)
+_MODIFIED = re.compile(MODIFIED_FORM, re.ASCII)
+_MODIFIED_ELSEWHERE = re.compile(rf"{MOMENT_FORM}[+-][0-9]{{2}}:?[0-9]{{2}}", re.ASCII)
 
 
 def read_document(body: bytes) -> Listing:
@@ -48,8 +52,9 @@ def read_document(body: bytes) -> Listing:
         prefixes, _ = decoded(prefixes)
     if not all(map(_SIZE.fullmatch, sizes)):
         raise InvalidAnswer("a size that is none")
+    modified = list(map(str.strip, modified))
     if not all(map(_MODIFIED.fullmatch, modified)):
-        raise InvalidAnswer("a time of modification that is none")
+        modified = list(map(_in_utc, modified))
     etags = [etag.strip('"') for etag in etags]
     if any(len(etag) > LONGEST_ETAG for etag in etags):
         raise InvalidAnswer(f"an ETag of more than {LONGEST_ETAG} characters")
@@ -57,7 +62,7 @@ def read_document(body: bytes) -> Listing:
         keys,
         etags,
         list(map(int, sizes)),
-        [moment.strip() for moment in modified],
+        modified,
         prefixes,
         _next_token(whole),
         all_storable,
@@ -69,7 +74,7 @@ def read_document(body: bytes) -> Listing:
 def _document(body: bytes) -> tuple[etree._Element, str, str]:
     """The root, its name, and its namespace in braces (AWS's, or none)."""
     declared = _DECLARED.match(body)
-    if declared and declared[1].lower() not in {b"utf-8", b"us-ascii"}:
+    if declared and declared[1].lower() not in _ENCODINGS:
         raise InvalidAnswer("an encoding other than UTF-8")
     parser = etree.XMLParser(
         encoding="utf-8",  # whatever the bytes look like
@@ -134,6 +139,19 @@ def _only_text(parent: etree._Element, tag: str) -> str:
     if len(found) > 1 or any(map(len, found)):
         raise InvalidAnswer(f"more than one {tag.rpartition('}')[2]}, or elements in it")
     return (found[0].text or "") if found else ""
+
+
+def _in_utc(moment: str) -> str:
+    """As S3 writes times. Some stores write them in a zone of their own (linkedin/ambry#2968)."""
+    if _MODIFIED.fullmatch(moment):
+        return moment
+    try:
+        if not _MODIFIED_ELSEWHERE.fullmatch(moment):
+            raise ValueError
+        there = datetime.fromisoformat(moment).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidAnswer("a time of modification that is none") from error
+    return f"{there.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _prefixes(root: etree._Element, namespace: str) -> list[str]:

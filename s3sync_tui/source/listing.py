@@ -19,9 +19,12 @@ from s3sync_tui.source.echoes import misunderstanding
 
 _NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f][0-9A-Fa-f])")
 
-MODIFIED_FORM = (
-    r"[0-9]{4}-[01][0-9]-[0-3][0-9]T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9}+)?+Z"
+MOMENT_FORM = (
+    r"[0-9]{4}-[01][0-9]-[0-3][0-9]T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9}+)?+"
 )
+"""A time, without its zone."""
+
+MODIFIED_FORM = f"{MOMENT_FORM}Z"
 """A time as S3 writes it. Postgres would take ``infinity``, ``now`` and whatever has no zone."""
 
 LONGEST_ETAG = 128

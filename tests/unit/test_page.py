@@ -71,6 +71,32 @@ def test_elements_are_found_in_any_order_and_namespace(namespace: str, order: st
     assert listing.weight_bytes == len(body)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-11-24T12:00:00+0000", "2026-11-24T12:00:00.000000Z"),
+        ("2026-11-24T01:30:00.25+02:00", "2026-11-23T23:30:00.250000Z"),
+        ("2026-11-24T12:00:00.123456789-05:30", "2026-11-24T17:30:00.123456Z"),
+        (" 2026-11-24T12:00:00Z ", "2026-11-24T12:00:00Z"),
+    ],
+)
+def test_times_of_other_zones_are_read_in_utc(written: str, meant: str) -> None:
+    listing = parse_listing(document(entry("a").replace(DAY, written), entry("b")))
+    assert listing.modified == [meant, DAY]
+
+
+@pytest.mark.parametrize("written", ["0001-01-01T00:00:00+02:00", "2026-11-24T12:00:00+99:00"])
+def test_times_that_no_calendar_has_are_not_believed(written: str) -> None:
+    with pytest.raises(InvalidAnswer, match="time"):
+        parse_listing(document(entry("a").replace(DAY, written)))
+
+
+@pytest.mark.parametrize("name", ["utf-8", "utf8", "US-ASCII", "ascii"])
+def test_an_encoding_that_is_utf8_is_read_whatever_it_is_called(name: str) -> None:
+    body = document(entry("a")).replace(b'"UTF-8"', f'"{name}"'.encode())
+    assert parse_listing(body).keys == ["a"]
+
+
 FOLDERS = "<CommonPrefixes><Prefix>a%2Bb+c%2F</Prefix></CommonPrefixes>" * 2
 
 
