@@ -116,7 +116,8 @@ def _kept_beginning(match: re.Match[str]) -> str:
 def _forms(value: str) -> Iterator[str]:
     """``value`` as it may come back."""
     yield value
-    for encoded in (quote(value, safe=""), quote(value), quote_plus(value)):
+    raw = value.encode("utf-8", "surrogateescape")  # a variable may hold bytes that are no UTF-8
+    for encoded in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
         yield encoded
         yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded)
         yield quote(encoded, safe="")
@@ -128,7 +129,7 @@ def _forms(value: str) -> Iterator[str]:
     yield _in_xml(value).replace('"', "&quot;").replace("'", "&#x27;")
     yield repr(value)[1:-1]
     yield ascii(value)[1:-1]
-    yield from _base64(value.encode("utf-8", "surrogateescape"))
+    yield from _base64(raw)
 
 
 def _in_xml(value: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import pickle
 from html import escape
 from urllib.parse import quote, quote_plus
@@ -44,6 +45,11 @@ def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_secret_is_found_in_whatever_form_it_comes_back(encoded: str) -> None:
     keep_secret(SECRET)
     assert without_secrets(f"before {encoded} after") == "before … after"
+
+
+def test_a_secret_may_be_no_utf8() -> None:
+    keep_secret(os.fsdecode(b"caf\xe9-au-lait"))
+    assert without_secrets("as caf%E9-au-lait, as caf\udce9-au-lait") == "as …, as …"
 
 
 @given(st.binary(max_size=12), st.binary(max_size=12))
