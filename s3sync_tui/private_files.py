@@ -83,7 +83,8 @@ def _draft(directory: Path, content: bytes, mode: int, *, at_once: bool = False)
     handle = os.open(path, flags, mode if at_once else PRIVATE)
     try:
         with os.fdopen(handle, "wb") as draft:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
             if not at_once:
                 os.fchmod(handle, mode)
             draft.write(content)

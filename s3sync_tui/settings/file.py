@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,11 +65,13 @@ class SettingsFile:
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Whether other users of the machine may read it."""
+    """Whether other users of the machine may read it. Where it is somebody else's, its group is
+    how we read it ourselves."""
     try:
-        return bool(path.stat().st_mode & 0o044)
+        found = path.stat()
     except OSError:
         return False
+    return bool(found.st_mode & (0o044 if found.st_uid == os.geteuid() else 0o004))
 
 
 def read_settings_file(config: Path | None, directory: Path) -> SettingsFile | None:

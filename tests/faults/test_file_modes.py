@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import logging
 import os
 import pwd
@@ -14,7 +16,7 @@ import pytest
 from s3sync_tui.cli.log_file import to_file
 from s3sync_tui.fault import fault_of_ours
 from s3sync_tui.headless.placing import Placed, place
-from s3sync_tui.private_files import replace_file
+from s3sync_tui.private_files import create_file, replace_file
 from s3sync_tui.settings import load_settings
 from s3sync_tui.setup.file import Place, save
 from tests.support.bucket import MotoBucket
@@ -87,6 +89,20 @@ def test_secrets_that_others_can_read_are_told_with_the_remedy(
         assert not is_told or f"chmod 600 '{file}'" in caplog.text
 
 
+def test_a_file_that_our_group_may_read_as_its_owner_wants_is_well(
+    home: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """root's file for a service's group: with mode 600, the service could not read it."""
+    file = home / "settings.toml"
+    file.write_text(SECRET)
+    owner = file.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    for mode, is_told in ((0o640, False), (0o644, True)):
+        file.chmod(mode)
+        load_settings({}, environ={}, config=file, directory=home)
+        assert bool(caplog.records) == is_told
+
+
 def test_a_saved_secret_is_private_whatever_was_there(home: Path) -> None:
     new = home / "config" / "s3sync.toml"
     save(Place(new, "new"), SECRET, is_private=True)
@@ -122,6 +138,19 @@ def test_a_draft_has_a_name_that_nobody_foresees(tmp_path: Path) -> None:
     assert seen[0].isdisjoint(seen[1])
     assert not any(str(os.getpid()) in name for names in seen for name in names)
     assert [path.name for path in tmp_path.iterdir()] == ["s3sync.prom"]
+
+
+def test_a_file_system_without_locks_and_links_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    monkeypatch.setattr(os, "link", none)
+    create_file(tmp_path / "new", b"x", 0o600)
+    replace_file(tmp_path / "new", b"y", 0o600)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("new", b"y")]
 
 
 def _drafts(target: Path) -> set[str]:
