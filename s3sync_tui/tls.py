@@ -20,15 +20,18 @@ def trust_named_by(variable: str) -> ssl.SSLContext | None:
     """To trust the authorities in the file that an environment variable names; None where it is
     not set.
 
-    Raises :class:`~s3sync_tui.errors.SettingsError`. OpenSSL itself would trust nobody, and not
-    say why.
+    Raises :class:`~s3sync_tui.errors.SettingsError` where there are none in it. OpenSSL itself
+    would not say so.
     """
     value = os.environ.get(variable)
     if not value:
         return None
     context = trusting(Path(value), f"${variable} {value}")
-    if variable == "SSL_CERT_FILE" and (directory := os.environ.get("SSL_CERT_DIR")):
-        context.load_verify_locations(capath=directory)  # as OpenSSL has it
+    if variable == "SSL_CERT_FILE":
+        # As OpenSSL has it: the file takes the place of the usual file, not of the directory.
+        directory = os.environ.get("SSL_CERT_DIR") or ssl.get_default_verify_paths().capath
+        if directory:
+            context.load_verify_locations(capath=directory)
     return context
 
 

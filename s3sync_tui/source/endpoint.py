@@ -330,7 +330,10 @@ def _trust(ca_bundle: Path | None, endpoint: str | None) -> ssl.SSLContext | boo
         return context
     if "SSL_CERT_DIR" in os.environ:
         return True  # the variable is OpenSSL's, too
-    # botocore heeds the former, and by certifi a list of authorities is on every machine.
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")  # botocore heeds it
+    if bundle and Path(bundle).is_dir():
+        return ssl.create_default_context(capath=bundle)  # requests takes one, too
+    # By certifi a list of authorities is on every machine.
     return trust_named_by("REQUESTS_CA_BUNDLE") or ssl.create_default_context(
         cafile=certifi.where()
     )

@@ -67,7 +67,8 @@ _DENIED: dict[str, tuple[str, str]] = {
 _EXPIRED_HINT = "Log in again (aws sso login), or set new AWS_* credentials."
 
 # It goes into signatures and host names, and an endpoint may say whatever it likes.
-_REGION_NAME = re.compile(r"[a-z0-9-]{1,32}")
+# Stores other than AWS have capitals in it (OpenStack's RegionOne).
+_REGION_NAME = re.compile(r"[A-Za-z0-9-]{1,32}")
 _MOST_QUOTED = 2000
 # Anything in S3's own words that might be a key, a signature or a signed URL.
 _SECRET = re.compile(r"https?://\S+|[A-Z0-9]{16,}|[A-Za-z0-9+/=_%-]{32,}")
@@ -173,8 +174,10 @@ def describe_transport(error: aiohttp.ClientError | TimeoutError) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"no connection: {error.strerror or 'no address'}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        number = error.errno or 0
-        return f"no connection: {os.strerror(number) if number > 0 else BROKEN_OFF}"
+        if (number := error.errno or 0) > 0:
+            return f"no connection: {os.strerror(number)}"
+        is_one = isinstance(error.os_error, ConnectionError)  # else each address has its own
+        return f"no connection: {BROKEN_OFF if is_one else 'none of its addresses can be reached'}"
     return f"the connection broke ({type(error).__name__})"
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import certifi
 import pytest
 
 from s3sync_tui.catalog.supabase import SupabaseCatalog
@@ -157,6 +160,49 @@ async def test_an_authority_of_ones_own_is_trusted_where_it_is_named(
     with raw_server(note, authority.context()) as address, suppress(S3SyncError):
         await way(address, None if variable else authority.file)
     assert asked
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_DIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", ""])
+async def test_directories_of_authorities_are_trusted_as_others_trust_them(
+    variable: str, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine's own, too, beside a file that ``SSL_CERT_FILE`` names; where both name a
+    place, both; and what ``requests`` reads may be a directory."""
+    asked: list[str] = []
+
+    def note(line: str, _number: int) -> Pieces:
+        asked.append(line)
+        return answer(b"4")
+
+    if variable.startswith("SSL"):
+        monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
+    if variable == "SSL_CERT_FILE":
+        usual = ssl.get_default_verify_paths()._replace(capath=str(authority.hashed()))
+        monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: usual)
+    elif variable:
+        monkeypatch.setenv(variable, str(authority.hashed()))
+    with raw_server(note, authority.context()) as address, suppress(BucketUnreachable):
+        await by_bucket(address)
+    assert bool(asked) == bool(variable)
+
+
+async def test_who_has_no_address_that_answers_is_not_blamed_for_its_tls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each address has a reason of its own, so the fault has no number."""
+    usual = socket.getaddrinfo
+
+    def two_addresses(_host: str, port: int, *_: object, **__: object) -> list[Any]:
+        return [
+            address
+            for host in ("127.0.0.1", "ff02::1")  # no stream goes to a group
+            for address in usual(host, port, type=socket.SOCK_STREAM)
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", two_addresses)
+    error = await refused(by_bucket, "two.example:9")
+    assert "none of its addresses can be reached" in error.message
+    assert "TLS" not in error.hint
 
 
 @pytest.mark.parametrize("way", [by_bucket, by_rest])

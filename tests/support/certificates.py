@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from hashlib import sha1
 from pathlib import Path
 
 from cryptography import x509
@@ -30,6 +31,15 @@ class Authority:
         )
         self.file = directory / "authority.pem"
         self.file.write_bytes(_pem(own.sign(self._key, hashes.SHA256())))
+
+    def hashed(self) -> Path:
+        """A directory to trust: OpenSSL looks there for the hash of a name."""
+        there = self._directory / "hashed"
+        there.mkdir(exist_ok=True)
+        canonical = self._name.public_bytes()[2:]  # in lower case, without what is around it
+        number = int.from_bytes(sha1(canonical, usedforsecurity=False).digest()[:4], "little")
+        (there / f"{number:08x}.0").write_bytes(self.file.read_bytes())
+        return there
 
     def context(
         self, *, host: str = "127.0.0.1", days: tuple[int, int] = (-1, 2), is_own: bool = False
