@@ -475,18 +475,22 @@ create or replace function s3sync_begin_run(
 as $$
 declare
   v_lease sync_leases;
+  v_is_held boolean;
 begin
   perform s3sync_to_disk();
   insert into sync_leases (table_name, bucket, run_id, holder, expires_at)
     values ('images', p_bucket, 0, '', '-infinity') on conflict do nothing;
-  -- Who is refused does not wait for a batch first.
+  -- Who is refused does not wait for a batch first. Nobody takes the lease but with its row
+  -- locked, also where it runs out at this very moment.
   select * into v_lease from sync_leases l where l.table_name = 'images' and l.bucket = p_bucket;
-  if v_lease.expires_at <= clock_timestamp() or v_lease.request = p_request then
+  v_is_held := v_lease.expires_at > clock_timestamp();
+  if not v_is_held or v_lease.request = p_request then
     perform s3sync_cut_off(p_bucket);
     -- FOR UPDATE waits for batches of the old holder that are being written just
     -- now (they hold FOR KEY SHARE), so none can commit after the takeover.
     select * into v_lease from sync_leases l
       where l.table_name = 'images' and l.bucket = p_bucket for update;
+    v_is_held := v_lease.expires_at > clock_timestamp();
   end if;
   if v_lease.run_id <> 0 and v_lease.request = p_request and p_request <> '' then
     run_id := v_lease.run_id;
@@ -494,11 +498,11 @@ begin
     select r.started_at into started_at from sync_runs r where r.id = v_lease.run_id;
     return;
   end if;
-  if v_lease.expires_at > clock_timestamp() then
+  if v_is_held then
     held_by := v_lease.holder;
     held_run_id := v_lease.run_id;
     held_since := v_lease.taken_at;
-    held_for_seconds := extract(epoch from v_lease.expires_at - clock_timestamp());
+    held_for_seconds := greatest(extract(epoch from v_lease.expires_at - clock_timestamp()), 0);
     return;
   end if;
 
@@ -1396,7 +1400,8 @@ end $$;
 -- Who has kept a statement of ours waiting for p_seconds, as far as can be told: of the sessions
 -- that hold a lock on one of our tables for so long and wait for none, that with the strongest,
 -- then that of the oldest transaction. All null where there is none; since is null where this
--- user may not know.
+-- user may not know. Through the REST API that is so of everybody, our own other calls included:
+-- they are of the role that has logged in, and in nobody's way for long.
 create or replace function s3sync_holder(
   p_seconds double precision, out pid integer, out application text, out role text, out since timestamptz)
   language sql stable set search_path = public, pg_temp
@@ -1408,7 +1413,7 @@ as $$
   where l.granted and l.locktype = 'relation' and a.datname = current_database()
     and l.relation in (select to_regclass(format('public.%I', t))::oid from unnest(array['images', 'images_archive',
       'images_counts', 'sync_runs', 'sync_leases', 'sync_batches', 'sync_lanes', 'sync_changes']) t)
-    and coalesce(a.xact_start <= clock_timestamp() - make_interval(secs => p_seconds), true)
+    and coalesce(a.xact_start <= clock_timestamp() - make_interval(secs => p_seconds), a.usename <> session_user)
     and a.pid <> pg_backend_pid() and not exists (select from pg_locks w where w.pid = a.pid and not w.granted)
   order by m.strength desc, coalesce(a.xact_start, a.query_start) limit 1
 $$;

@@ -84,6 +84,17 @@ async def test_the_rest_api_names_who_locks_the_table_for_too_long(
     assert_exact(catalog_database, bucket, ["failed", "succeeded"])
 
 
+def test_through_the_rest_api_no_other_call_of_ours_is_named(catalog_database: str) -> None:
+    as_api = make_conninfo(catalog_database, user="authenticator", options="-c role=service_role")
+    holder = "select pid from s3sync_holder(0)"
+    with psycopg.connect(as_api) as writing, psycopg.connect(as_api, autocommit=True) as asking:
+        writing.execute("insert into images (filename) values ('a')")
+        assert asking.execute(holder).fetchall() == [(None,)]
+        with labelling(catalog_database) as other:
+            other.execute("update images_counts set objects = objects")
+            assert asking.execute(holder).fetchall() == [(other.info.backend_pid,)]
+
+
 @pytest.mark.parametrize(
     "statement",
     [
