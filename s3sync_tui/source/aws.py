@@ -61,12 +61,10 @@ def aws_client(
 
 def _trusted(session: Session, ca_bundle: Path | None) -> str | None:
     """The file of authorities to trust; None for those that botocore brings."""
-    if ca_bundle is not None:
-        trusting(ca_bundle, f"ca_bundle (AWS_CA_BUNDLE) {ca_bundle}")
-        return str(ca_bundle)
-    named: str | None = session.get_config_variable("ca_bundle")
+    named = ca_bundle or session.get_config_variable("ca_bundle")
     if named:
-        return named
+        trusting(Path(named), f"ca_bundle (AWS_CA_BUNDLE) {named}")
+        return str(named)
     for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):  # as for the listing
         if trust_named_by(variable) is not None:
             return os.environ[variable]
