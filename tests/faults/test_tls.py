@@ -237,7 +237,7 @@ async def test_a_list_of_authorities_that_is_none_is_named(
     config.write_text(f"[default]\nca_bundle = {file}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     # botocore's clients take it from a profile, too.
-    for given in {by_bucket: [file], by_queue: [file, None]}.get(way, []):
+    for given in [] if way is by_rest else [file] if way is by_bucket else [file, None]:
         error = await refused(way, "127.0.0.1:9", given)
         assert isinstance(error, SettingsError)
         assert f"AWS_CA_BUNDLE) {file}: must be" in error.message
