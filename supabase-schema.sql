@@ -390,10 +390,11 @@ begin
 end $$;
 
 -- Locks the rows of these filenames, in key order, and waits for none while it holds another:
--- whoever else locks them, in whatever order, never waits in a circle with us.
+-- whoever else locks them, in whatever order, never waits in a circle with us. Nested loops are
+-- for callers that have turned them off for themselves.
 create or replace function s3sync_lock_rows(p_filenames text[]) returns void
   language plpgsql set search_path = public, pg_temp
-  set enable_seqscan = off set enable_bitmapscan = off
+  set enable_nestloop = on set enable_seqscan = off set enable_bitmapscan = off
   set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
