@@ -33,6 +33,7 @@ def fault_of_ours(fault: Exception) -> S3SyncError:
 
 def _opened(file: Path) -> int:
     """For its owner alone, from its first moment on; also where an older version has made it."""
-    handle = open_private(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    handle = open_private(file, os.O_WRONLY | os.O_CREAT)
     os.fchmod(handle, PRIVATE)
+    os.ftruncate(handle, 0)  # not before it is known whose it is
     return handle
