@@ -35,8 +35,8 @@ async def naming_the_heir(catalog: Catalog, bucket: str, result: RunResult) -> R
     except S3SyncError:
         return result
     heirs = [run for run in runs if run.bucket == bucket and run.run_id > result.run_id]
-    if heirs:
-        return replace(result, error=_told(heirs[0]))
+    if heirs:  # the newest come first
+        return replace(result, error=_told(heirs[-1]))
     if any(run.run_id == result.run_id for run in runs):  # so none is older than what was read
         return replace(
             result,

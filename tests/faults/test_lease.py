@@ -17,9 +17,13 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from s3sync_tui.engine.lease import naming_the_heir
+from s3sync_tui.model import RunStatus
 from tests.contract.images import kept_counts, stored, true_counts
+from tests.contract.runs import begin, result
 from tests.support.command import Command, Ended
 from tests.support.database import Connection
+from tests.support.faulty_runs import opened
 from tests.support.killing import PATIENCE_SECONDS, send_to_all, session
 from tests.support.sampling import sampled
 from tests.support.skewed import skewed
@@ -204,6 +208,19 @@ def test_who_wakes_up_after_another_took_over_writes_nothing_and_says_who_it_was
         assert "and now succeeded" in said
         assert_exact(behind, ["interrupted", "succeeded"])
     record_property("holders paused", rounds)
+
+
+async def test_of_all_runs_since_it_names_the_one_that_took_over(
+    catalog_database: str, behind: Connection
+) -> None:
+    async with opened(catalog_database) as catalog:
+        runs = []
+        for _ in range(3):
+            runs.append(await begin(catalog))
+            expire(behind)
+        lost = result(runs[0], RunStatus.INTERRUPTED)
+        told = (await naming_the_heir(catalog, "bucket", lost)).error
+    assert f"another run has taken over: number {runs[1]} (host, process 1)" in told
 
 
 def test_a_lease_that_somebody_removed_ends_the_run_and_the_next_completes_it(
