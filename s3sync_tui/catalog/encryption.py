@@ -1,11 +1,12 @@
-"""Whether others can read along between here and Postgres."""
+"""Whether others can read along between here and the database."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
+if TYPE_CHECKING:  # over REST there is none
+    import psycopg
 
 
 def clear_text_notice(connection: psycopg.AsyncConnection[Any]) -> str:
@@ -13,7 +14,7 @@ def clear_text_notice(connection: psycopg.AsyncConnection[Any]) -> str:
     empty where it does not."""
     server = connection.pgconn
     address = server.hostaddr.decode(errors="replace")  # none where it is a socket in a directory
-    if server.ssl_in_use or not address or _is_this_machine(address):
+    if server.ssl_in_use or not address or is_this_machine(address):
         return ""
     host = server.host.decode(errors="replace") or address
     return (
@@ -23,8 +24,11 @@ def clear_text_notice(connection: psycopg.AsyncConnection[Any]) -> str:
     )
 
 
-def _is_this_machine(address: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether what is sent to ``host``, a name or an address, stays on this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
     try:
-        return ip_address(address.partition("%")[0]).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
         return False

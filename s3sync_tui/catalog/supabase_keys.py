@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import json
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
+from s3sync_tui.catalog.encryption import is_this_machine
 from s3sync_tui.errors import CatalogDenied, SettingsError
 
 WHERE_KEYS_ARE = "Supabase dashboard > Project Settings > API Keys"
@@ -65,7 +65,7 @@ class Project:
     def sends_in_clear(self) -> bool:
         """Whether the key would cross a network unencrypted."""
         parts = urlsplit(self.url)
-        return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+        return parts.scheme == "http" and not is_this_machine(parts.hostname or "")
 
     def dashboard(self, page: str) -> str:
         """Where in the dashboard ``page`` is, such as ``sql/new``; empty if unknown."""
@@ -157,12 +157,3 @@ def _claims(key: str) -> dict[str, object] | None:
     except (binascii.Error, ValueError, RecursionError):
         return None
     return claims if isinstance(claims, dict) else None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
