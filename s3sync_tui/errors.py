@@ -140,7 +140,7 @@ class LeaseLost(S3SyncError):
 
 
 class PartlyDone(S3SyncError):
-    """Some key ranges could not be listed; all others are in the table."""
+    """Some key ranges could not be listed, or some rows not written; all else is in the table."""
 
     exit_code = 7
 
