@@ -849,9 +849,9 @@ begin
     string_to_array(p_modified, E'\n')::timestamptz[], p_fresh);
 end $$;
 
--- What s3sync_update and s3sync_apply_changes share, once they have locked the rows: updates the rows that differ or are
--- marked missing, archived ones, too; returns how many. Counts them, and in the same go, for
--- the order of locks, what else was inserted: p_objects of p_bytes in p_hours.
+-- What s3sync_update and s3sync_apply_changes share, once they have locked the rows: updates the
+-- rows that differ or are marked missing, archived ones, too; returns how many. Counts them, and
+-- in the same go, for the order of locks, what else was inserted: p_objects of p_bytes in p_hours.
 create or replace function s3sync_overwrite(
   p_filenames text[], p_sizes bigint[], p_etags text[], p_modified timestamptz[],
   p_hours timestamptz[] default '{}', p_objects bigint[] default '{}', p_bytes bigint[] default '{}') returns integer
