@@ -115,7 +115,10 @@ def _remove_unlocked(path: Path) -> None:
 
 
 def _refuse_strangers(path: Path, found: os.stat_result) -> None:
-    if found.st_uid not in {os.geteuid(), 0, path.parent.stat().st_uid}:
+    directory = path.parent.stat()
+    trusted = {os.geteuid(), 0}
+    may_be_laid = directory.st_mode & 0o022 or directory.st_uid not in trusted
+    if may_be_laid and found.st_uid not in trusted | {directory.st_uid}:
         is_link = stat.S_ISLNK(found.st_mode)
         reason = "it is a link that somebody else has laid" if is_link else "it is somebody else's"
         raise PermissionError(errno.EPERM, reason, str(path))

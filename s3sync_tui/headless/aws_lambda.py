@@ -18,6 +18,7 @@ from typing import Any
 from s3sync_tui.catalog.base import Catalog
 from s3sync_tui.connect import make_looker, open_catalog
 from s3sync_tui.engine.changes import collapse, settle
+from s3sync_tui.engine.pipes import as_text
 from s3sync_tui.errors import S3SyncError, SettingsError
 from s3sync_tui.headless.json_lines import JsonLines
 from s3sync_tui.settings import Settings, load_settings
@@ -200,7 +201,16 @@ def _set_up_logs() -> None:
     root = logging.getLogger()
     level = os.environ.get("S3SYNC_LOG_LEVEL", "").upper()
     root.setLevel(logging.getLevelNamesMapping().get(level, logging.INFO))
-    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
-        return
+    lambda_writes_json = os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
     for lambdas in root.handlers:
-        lambdas.setFormatter(JsonLines())
+        if lambda_writes_json:
+            lambdas.addFilter(_take_secrets_out)
+        else:
+            lambdas.setFormatter(JsonLines())
+
+
+def _take_secrets_out(record: logging.LogRecord) -> bool:
+    told = as_text(record)
+    record.msg = "\n".join(filter(None, [told.msg, told.exc_text]))
+    record.args = record.exc_info = None
+    return True

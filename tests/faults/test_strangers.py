@@ -6,6 +6,7 @@ not collected.
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
 import socket
@@ -67,6 +68,17 @@ def test_a_log_file_that_a_stranger_has_laid_is_refused(shared: Path) -> None:
             to_file(str(laid))
         assert refused.value.hint
     assert victim.read_text() == "mine"
+
+
+def test_a_log_file_of_somebody_elses_where_nobody_lays_any_is_written() -> None:
+    """As root writes to the log of a service's user, in a directory of root's."""
+    with TemporaryDirectory(prefix="s3sync-logs-") as directory:
+        file = Path(directory) / "service.log"
+        file.write_text("")
+        log = to_file(str(strangers(file)))
+        log.handle(logging.makeLogRecord({"msg": "one line"}))
+        log.close()
+        assert file.read_text() == "one line\n"
 
 
 def test_a_metrics_file_in_a_shared_directory_replaces_what_a_stranger_has_laid(

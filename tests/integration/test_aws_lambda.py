@@ -29,6 +29,7 @@ def logs_as_they_were() -> Iterator[None]:
     root.setLevel(level)
     for each, formatter in formatters:
         each.setFormatter(formatter)
+        each.removeFilter(aws_lambda._take_secrets_out)
 
 
 @pytest.fixture
@@ -173,6 +174,20 @@ def test_while_the_catalog_is_away_all_of_it_is_to_come_back(
     assert "secret-word" not in caplog.text
     assert handler(from_sqs(*bodies), Context()) == failed()
     assert present(behind) == bucket.objects()
+
+
+def test_no_secret_is_in_a_log_that_lambda_itself_writes(
+    bucket: MotoBucket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_LOG_FORMAT", "JSON")
+    assert handler(from_sqs('{"Event": "s3:TestEvent"}'), Context()) == failed()
+    try:
+        raise OSError("postgresql://u:secret-word@h/x is away")
+    except OSError:
+        logging.getLogger("botocore").exception("sent %s", "sb_secret_abcdefgh")
+    assert "OSError: postgresql://…@h/x is away" in caplog.text
+    assert "secret-word" not in caplog.text
+    assert "abcdefgh" not in caplog.text
 
 
 def test_without_a_catalog_it_says_so(bucket: MotoBucket, monkeypatch: pytest.MonkeyPatch) -> None:
