@@ -30,7 +30,6 @@ def locked(holder: Holder, where: str) -> CatalogUnreachable:
     """The error that names who is in the way."""
     return CatalogUnreachable(
         f"The table is locked by {holder} ({where}).",
-        hint="Wait until that is done; or look at what it does (select * from pg_stat_activity "
-        f"where pid = {holder.pid};) and end it: select pg_terminate_backend({holder.pid}); Then "
-        "sync again: it goes on where it stopped.",
+        hint="Wait until that is done; or look what it does, in pg_stat_activity, and end it: "
+        f"select pg_terminate_backend({holder.pid}); Then sync again: it goes on where it stopped.",
     )
