@@ -8,13 +8,15 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
-from s3sync_tui.catalog.functions import (
+from s3sync_tui.catalog.schema import missing_schema
+from s3sync_tui.catalog.sqlstates import (
+    TOO_MANY,
+    TOO_SLOW,
+    meaning,
     raised_by_schema,
     refuses_row,
     row_refused,
 )
-from s3sync_tui.catalog.schema import missing_schema
-from s3sync_tui.catalog.sqlstates import TOO_MANY, TOO_SLOW, meaning
 from s3sync_tui.errors import CatalogDenied, CatalogError, CatalogUnreachable, S3SyncError
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html

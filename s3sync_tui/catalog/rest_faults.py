@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from s3sync_tui.catalog.functions import (
+from s3sync_tui.catalog.halves import TookTooLong
+from s3sync_tui.catalog.sqlstates import (
+    MEANINGS,
     raised_by_schema,
     refuses_row,
     row_refused,
 )
-from s3sync_tui.catalog.halves import TookTooLong
-from s3sync_tui.catalog.sqlstates import MEANINGS
 from s3sync_tui.catalog.supabase_keys import WHERE_KEYS_ARE, Project, expired
 from s3sync_tui.errors import (
     CatalogDenied,

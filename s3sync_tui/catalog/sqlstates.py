@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from s3sync_tui.errors import CatalogDenied, CatalogError, CatalogUnreachable
+from s3sync_tui.errors import (
+    CatalogDenied,
+    CatalogError,
+    CatalogUnreachable,
+    LeaseLost,
+    RowRefused,
+    RowsLost,
+    S3SyncError,
+)
+
+_ROW_REFUSED_CLASSES = {"22", "23"}  # a value, a constraint
+_ROW_REFUSED = {"44000", "54000", "P0001"}  # a view's check, an index's limit, a trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +139,43 @@ def meaning(state: str) -> Meaning:
         "The database reports: {}",
         f"Its code is {state}: https://www.postgresql.org/docs/current/errcodes-appendix.html says "
         "what that is, and the server's log may say more.",
+    )
+
+
+def lease_lost() -> LeaseLost:
+    """What the holder of a lease is told when it is no longer its own."""
+    return LeaseLost(
+        "The lease ran out, and another run has taken over.",
+        hint="Nothing is lost: the other run completes the work.",
+    )
+
+
+def raised_by_schema(state: str) -> S3SyncError | None:
+    """What a SQLSTATE of our own functions means; None where it is none of those."""
+    match state:
+        case "S3S01":  # a write whose run no longer holds the lease
+            return lease_lost()
+        case "S3S05":  # the end of a run whose batches are not all there any more
+            return RowsLost(
+                "The database has lost rows that this run had committed: it has crashed, or a "
+                "standby has taken over.",
+                hint="Run again: the next run adds what is missing.",
+            )
+    return None
+
+
+def refuses_row(state: str) -> bool:
+    """Whether SQLSTATE ``state`` says that the table does not take a row.
+
+    https://www.postgresql.org/docs/current/errcodes-appendix.html
+    """
+    return state[:2] in _ROW_REFUSED_CLASSES or state in _ROW_REFUSED
+
+
+def row_refused(text: str, where: str) -> RowRefused:
+    """``text`` is the database's reason."""
+    return RowRefused(
+        f"The table refuses a row: {text} ({where}).",
+        hint="A constraint, a trigger or a column's type of the table does not take it: change "
+        "that, or leave such keys out with --include or --exclude.",
     )
