@@ -7,7 +7,7 @@ for listed that nobody has seen. Stores may leave any of these elements out, or 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, unquote_plus
 
 _ECHOES = ("Prefix", "Delimiter", "StartAfter", "ContinuationToken")
@@ -43,10 +43,22 @@ def misunderstanding(
     return None
 
 
+def begins_beyond(said: Mapping[str, str], after: str, keys: Sequence[str]) -> bool:
+    """Whether an answer with these ``keys`` begins behind another key than ``after``: a token
+    does not say where a page is to begin, but what it begins after may be told. Some stores tell
+    the key that it begins with."""
+    start = said.get("StartAfter")
+    return start is not None and all(
+        after < read and (not keys or read < keys[0]) for read in {start, *_decoded(start)}
+    )
+
+
 def _may_be(echo: str, asked: str) -> bool:
     """S3 encodes what it repeats, but for the token; moto encodes prefixes alone."""
     # XML makes all ends of lines alike.
     plain = asked.replace("\r\n", "\n").replace("\r", "\n")
-    return echo in {asked, plain} or asked in {
-        read(echo, errors="surrogateescape") for read in (unquote, unquote_plus)
-    }
+    return echo in {asked, plain} or asked in _decoded(echo)
+
+
+def _decoded(echo: str) -> set[str]:
+    return {read(echo, errors="surrogateescape") for read in (unquote, unquote_plus)}

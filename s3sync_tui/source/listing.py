@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from s3sync_tui.safe_text import safe
-from s3sync_tui.source.echoes import misunderstanding
+from s3sync_tui.source.echoes import begins_beyond, misunderstanding
 
 _NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f][0-9A-Fa-f])")
 
@@ -104,6 +104,8 @@ class Listing:
         """
         if self.next_token in tokens:
             raise InvalidAnswer("the continuation token is repeated")
+        if after and begins_beyond(self.said, after, self.keys):
+            raise InvalidAnswer("a page from further on")
         if not self.keys:
             return
         if not (self.keys[0].startswith(prefix) and self.keys[-1].startswith(prefix)):

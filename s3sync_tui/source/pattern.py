@@ -13,7 +13,8 @@ from s3sync_tui.source.listing import LONGEST_ETAG, MODIFIED_FORM, Listing, deco
 # Elements as S3 orders them (API reference, "ListObjectsV2", response syntax; owner and restore
 # status are sent only to who asks). MinIO and R2 write the same, R2 with plain quotes, MinIO
 # with numbered ones. Possessive: where it does not match it gives up at once. Texts without
-# "<", "&" and ">": where one of them stands, XML has something to say ("]]>" is an error).
+# "<", "&" and ">": where one of them stands, XML has something to say ("]]>" is an error). Nor is
+# there the sign that stands for the objects: it would be a text with objects in it.
 _OBJECT = re.compile(
     rf"<Contents><Key>([^<>&\0- ]++)</Key><LastModified>({MODIFIED_FORM})</LastModified>"
     rf"<ETag>(?:&quot;|&#34;|\")([^<>&\"\0- ]{{0,{LONGEST_ETAG}}}+)(?:&quot;|&#34;|\")</ETag>"
@@ -27,12 +28,12 @@ _OBJECTS = "…"  # in their place; an answer that is read here has nothing but 
 # such a one match nothing (python/cpython#100061, #106052).
 _FIELDS = (
     r"((?:<(?:Name|Prefix|StartAfter|ContinuationToken|NextContinuationToken|KeyCount|MaxKeys"
-    r"|Delimiter|EncodingType|IsTruncated)(?:/>|>[^<>&\0-\x1f]*+</[A-Za-z]++>)){0,10})"
+    r"|Delimiter|EncodingType|IsTruncated)(?:/>|>[^<>&…\0-\x1f]*+</[A-Za-z]++>)){0,10})"
 )
 _ENVELOPE = re.compile(
     r'(?:<\?xml version="1\.0" encoding="UTF-8"\?>[ \t\r\n]*+)?+'
     rf"<ListBucketResult(?: xmlns=\"http://[\w.-]++/[\w/.-]*+\")?+>{_FIELDS}(?:{_OBJECTS}{_FIELDS})?+"
-    r"((?:<CommonPrefixes><Prefix>[^<>&\0- ]++</Prefix></CommonPrefixes>)*+)"
+    r"((?:<CommonPrefixes><Prefix>[^<>&…\0- ]++</Prefix></CommonPrefixes>)*+)"
     rf"{_FIELDS}</ListBucketResult>[ \t\r\n]*+"
 )
 _FOLDER = re.compile(r"<Prefix>([^<]++)<")

@@ -63,6 +63,15 @@ PAGES = {
     .partition(b"\n")[2]
     .decode()
     .encode("utf-16"),
+    "objects within the bucket's name": document().replace(
+        b"<Name>b<", b"<Name>b" + entry("a").encode() + b"<"
+    ),
+    "objects within a common prefix": document().replace(
+        b"</ListBucketResult>",
+        b"<CommonPrefixes><Prefix>p"
+        + entry("a").encode()
+        + b"</Prefix></CommonPrefixes></ListBucketResult>",
+    ),
     "a prefix without a name": page(
         b"</ListBucketResult>", b"<CommonPrefixes/></ListBucketResult>"
     ),

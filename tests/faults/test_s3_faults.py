@@ -183,6 +183,16 @@ async def test_answers_that_are_packed_unasked_are_read(rig: Rig) -> None:
     rig.assert_exact(await rig.run())
 
 
+@pytest.mark.parametrize("kind", SILENT_LOSSES[: 6 if IS_WHOLE else 3])
+async def test_a_silent_loss_is_noticed_at_whatever_request(rig: Rig, kind: str) -> None:
+    for number in range(1, 8):  # of the first page, and of those that a token leads to
+        rig.proxy.script = at(KINDS[kind], number, which=is_list)
+        with psycopg.connect(rig.conninfo) as connection:
+            connection.execute("truncate images, images_counts")
+        rig.assert_exact(await rig.run(streams=1))
+        assert rig.proxy.injected == number
+
+
 NEWER = ["cam-0/020.jpg", "cam-1/020.jpg", "cam-3/000.jpg", "cam-4/000.jpg"]
 DELTA_KINDS: dict[str, Fault] = {
     **{kind: S3_PASSING[kind] for kind in ("another prefix", "another bucket", "503 SlowDown")},

@@ -85,6 +85,15 @@ def test_the_next_page_may_say_where_all_began(token: str, started: dict[str, st
         listing(ContinuationToken=token + "x").check_request(NEXT, BUCKET)
 
 
+@pytest.mark.parametrize("start", ["j", "cam%201%2Fb"])
+def test_a_next_page_that_began_further_on_is_refused(start: str) -> None:
+    with pytest.raises(InvalidAnswer, match="further on"):
+        listing(StartAfter=start).check(after="cam 1/a", prefix="", tokens=())
+    # As stores may tell it: where all began, what the last page ended with, what this begins with.
+    for known in ("a", "cam 1/a", "cam%201%2Fa", "k"):
+        listing(StartAfter=known).check(after="cam 1/a", prefix="", tokens=())
+
+
 @pytest.mark.parametrize(
     "bucket", ["arn:aws:s3:eu-west-1:123456789012:accesspoint/a", "a-1b2c3d-s3alias"]
 )
