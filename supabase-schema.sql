@@ -937,9 +937,9 @@ end $$;
 -- removed. p_modified says when, and p_sequencers orders the changes of one object; what is
 -- not newer than what was applied before is stale. Doubtful, by positions from 0, is where
 -- nobody can tell: sequencers of different lengths, or nothing is known of the object and it
--- happened so long ago that it may have been forgotten. Then p_looked_after says that the
--- changes are what the bucket itself has said after that time (what "at" was then): they
--- are applied unless others have been since.
+-- happened so long ago, or by a clock so wrong, that it may have been forgotten. Then
+-- p_looked_after says that the changes are what the bucket itself has said after that time
+-- (what "at" was then): they are applied unless others have been since.
 create or replace function s3sync_apply_changes(
   p_filenames text[], p_kinds text[], p_sequencers text[], p_modified timestamptz[], p_etags text[], p_sizes bigint[],
   p_looked_after timestamptz default null,
@@ -980,7 +980,8 @@ begin
 
   for v in select * from unnest(p_filenames, p_kinds, p_sequencers, p_modified, p_etags, p_sizes) with ordinality
       as n(filename, kind, sequencer, happened_at, etag, size_bytes, position) order by n.filename collate "C" loop
-    if coalesce(p_looked_after, v.happened_at) > at - interval '45 minutes' then
+    if coalesce(p_looked_after, v.happened_at)
+        between at - interval '45 minutes' and at + interval '15 minutes' then
       insert into sync_changes as c (table_name, filename, sequencer, applied_at)
         values ('images', v.filename, case when p_looked_after is null then v.sequencer else '' end, at)
         on conflict (table_name, filename) do update set sequencer = excluded.sequencer, applied_at = excluded.applied_at

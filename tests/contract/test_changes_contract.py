@@ -100,18 +100,19 @@ async def test_sequencers_of_other_lengths_are_doubtful(
 
 
 @TELLING
-async def test_what_happened_long_ago_is_doubtful_unless_its_key_is_known(
-    catalog: Catalog, database: Connection
+@pytest.mark.parametrize("minutes", [46, -16])
+async def test_what_happened_long_ago_or_in_times_to_come_is_doubtful_unless_its_key_is_known(
+    catalog: Catalog, database: Connection, minutes: int
 ) -> None:
     await catalog.apply_changes([created("known", "02"), created("stale", "02")])
-    long_ago = timedelta(minutes=46)
+    long_ago = timedelta(minutes=minutes)
     applied = await catalog.apply_changes(
         [
             created("unknown", "01", ago=long_ago),
             created("known", "03", version=2, ago=long_ago),
             removed("gone", "01", ago=long_ago),
             created("stale", "01", version=2, ago=long_ago),
-            created("recent", "01", ago=timedelta(minutes=44)),
+            created("recent", "01", ago=timedelta(minutes=44 if minutes > 0 else -14)),
         ]
     )
     assert figures(applied) == (1, 1, 0, 1, [0, 2])
