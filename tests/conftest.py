@@ -8,9 +8,14 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from tests.support.database import Connection, DatabaseServer
 from tests.support.supabase_stack import SupabaseStack
+
+# A busy machine is no fault of what is tested.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
