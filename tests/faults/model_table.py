@@ -125,7 +125,10 @@ class ModelTable:
 
     def check_counts(self) -> None:
         """At any time."""
-        assert kept_counts(self._database) == true_counts(self._database)
+        # As of one moment: a call whose caller is dead may go on, and commit in between.
+        with self._database.transaction():
+            self._database.execute("set transaction isolation level repeatable read")
+            assert kept_counts(self._database) == true_counts(self._database)
 
     def check_history(self) -> None:
         """Every run has ended, in words that fit."""
