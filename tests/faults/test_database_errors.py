@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -17,6 +17,8 @@ from tests.support.database import Connection
 from tests.support.faulty_runs import ListedBucket, assert_clear, assert_exact, opened, run
 
 KEYS = 600
+
+OpenCatalog = Callable[[], AbstractAsyncContextManager[Catalog]]
 
 # Raised where rows are written, so many times. (nextval is not undone with the rest.)
 FAILING = """
@@ -34,7 +36,7 @@ grant usage on sequence attempts to service_role;
 
 
 @pytest.fixture(params=["postgres", "supabase"])
-def transport(request: pytest.FixtureRequest, catalog_database: str) -> Callable[[], object]:
+def transport(request: pytest.FixtureRequest, catalog_database: str) -> OpenCatalog:
     """Opens a catalog, one way or the other."""
     if request.param == "postgres":
         return lambda: opened(catalog_database)
@@ -58,11 +60,11 @@ def transport(request: pytest.FixtureRequest, catalog_database: str) -> Callable
     "code", ["08006", "25P03", "40001", "40P01", "53200", "53300", "55P03", "57P01", "57P03"]
 )
 async def test_what_passes_costs_nothing(
-    catalog_database: str, behind: Connection, transport: Callable[[], object], code: str
+    catalog_database: str, behind: Connection, transport: OpenCatalog, code: str
 ) -> None:
     behind.execute(FAILING.format(times=2, code=code).encode())
     bucket = ListedBucket(KEYS)
-    async with transport() as catalog:  # type: ignore[attr-defined]
+    async with transport() as catalog:
         assert (await run(catalog, bucket)).status is RunStatus.SUCCEEDED
     assert behind.execute("select last_value > 2 from attempts").fetchall() == [(True,)]
     assert_exact(catalog_database, bucket, ["succeeded"])
@@ -85,7 +87,7 @@ async def test_what_passes_costs_nothing(
 async def test_what_stays_is_told_and_the_next_run_is_exact(
     catalog_database: str,
     behind: Connection,
-    transport: Callable[[], object],
+    transport: OpenCatalog,
     code: str,
     words: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -93,7 +95,7 @@ async def test_what_stays_is_told_and_the_next_run_is_exact(
     monkeypatch.setattr("s3sync_tui.catalog.postgres.ATTEMPTS", 2)
     behind.execute(FAILING.format(times=1000, code=code).encode())
     bucket = ListedBucket(KEYS)
-    async with transport() as catalog:  # type: ignore[attr-defined]
+    async with transport() as catalog:
         assert_clear(await run(catalog, bucket), words)
         behind.execute("drop trigger fail on images")
         assert (await run(catalog, bucket)).status is RunStatus.SUCCEEDED

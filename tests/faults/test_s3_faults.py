@@ -4,8 +4,7 @@ run is exact."""
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from s3sync_tui.catalog.postgres import PostgresCatalog
 from s3sync_tui.engine.pipeline import SyncOptions
 from s3sync_tui.engine.sync import sync
 from s3sync_tui.model import ModeChoice, RunMode, RunResult, RunStatus
@@ -31,6 +29,7 @@ from tests.support.fault_proxy import (
     nothing,
     share,
 )
+from tests.support.faulty_runs import opened
 from tests.support.s3_answers import (
     S3_LASTING,
     S3_PASSING,
@@ -120,16 +119,6 @@ class Rig:
     def _ask(self, query: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self.conninfo) as connection:
             return connection.execute(query.encode()).fetchall()
-
-
-@asynccontextmanager
-async def opened(conninfo: str) -> AsyncIterator[PostgresCatalog]:
-    catalog = PostgresCatalog(conninfo, table="images", description="test")
-    await catalog.open()
-    try:
-        yield catalog
-    finally:
-        await catalog.close()
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from s3sync_tui.engine.pipeline import SyncOptions
 from s3sync_tui.engine.sync import sync
 from s3sync_tui.model import Level, ModeChoice, RunMode, RunResult
 from s3sync_tui.source.s3 import S3Source
-from tests.integration.test_sync import opened
 from tests.support.bucket import MotoServer
 from tests.support.database import Connection
+from tests.support.faulty_runs import opened
 from tests.support.model_bucket import ModelBucket, Play, Script, Stored, scripts
 from tests.support.stub import CameraKeys, ListingStub, served
 

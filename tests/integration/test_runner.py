@@ -23,8 +23,8 @@ from s3sync_tui.model import RunMode, RunRequest, RunStatus
 from s3sync_tui.phases import Phase
 from s3sync_tui.settings import Settings
 from s3sync_tui.tui.runner import Runner
-from tests.integration.test_sync import opened
 from tests.support.database import Connection
+from tests.support.faulty_runs import opened
 from tests.support.settings import settings_of
 from tests.support.stub import CameraKeys, ListingStub, served
 

@@ -6,14 +6,12 @@ import asyncio
 import threading
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from s3sync_tui.catalog.postgres import PostgresCatalog
 from s3sync_tui.catalog.supabase import SupabaseCatalog
 from s3sync_tui.engine.pipeline import SyncOptions
 from s3sync_tui.engine.sync import sync
@@ -30,6 +28,7 @@ from s3sync_tui.events import (
 from s3sync_tui.model import KeyRange, Level, ObjectPage, Rows, RunRecord, RunResult, RunStatus
 from s3sync_tui.phases import MOST_RATES, Phase
 from tests.support.database import Connection
+from tests.support.faulty_runs import opened
 from tests.support.supabase_stack import SupabaseStack
 
 DAY = "2026-11-24T12:00:00.000Z"
@@ -89,16 +88,6 @@ class Told:
 
     def of(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
-
-
-@asynccontextmanager
-async def opened(conninfo: str) -> AsyncIterator[PostgresCatalog]:
-    catalog = PostgresCatalog(conninfo, table="images", description="test")
-    await catalog.open()
-    try:
-        yield catalog
-    finally:
-        await catalog.close()
 
 
 async def run_on(
