@@ -457,20 +457,40 @@ def slow_rows(supabase: SupabaseStack, behind: Connection) -> Iterator[None]:
 
 @pytest.mark.usefixtures("slow_rows")
 async def test_batches_that_take_too_long_are_halved(
-    catalog: SupabaseCatalog, run: int, supabase: SupabaseStack, behind: Connection
+    catalog: SupabaseCatalog, run: int, behind: Connection
 ) -> None:
     first = some(600)
     assert await catalog.insert_batch(run, 1, first) == 600
     assert await catalog.insert_batch(run, 1, first) == 600  # repeated: the first result
     behind.execute("update images set missing_since = now()")
-    requests = supabase.gateway.traffic().requests
     assert await catalog.update_batch(run, 2, first) == 600
     assert await catalog.update_batch(run, 2, first) == 600
-    # What was too much is not tried again.
-    assert supabase.gateway.traffic().requests - requests <= 16
     stats = await finish(catalog, run, total=600)
     assert (stats.added, stats.changed) == (600, 600)
     assert stored(behind) == first
+
+
+async def test_what_was_too_much_is_not_tried_again(
+    catalog: SupabaseCatalog, run: int, supabase: SupabaseStack, behind: Connection
+) -> None:
+    # Too long by the number of rows: by the clock, a busy machine has its own opinion.
+    behind.execute("""create function too_many() returns trigger language plpgsql as $$ begin
+            if (select count(*) from written) > 150 then
+              raise query_canceled using message = 'canceling statement due to statement timeout';
+            end if;
+            return null; end $$;
+        create trigger too_many_new after insert on images referencing new table as written
+          for each statement execute function too_many();
+        create trigger too_many_changed after update on images referencing new table as written
+          for each statement execute function too_many()""")
+    assert await catalog.insert_batch(run, 1, some(600)) == 600
+    behind.execute("alter table images disable trigger too_many_changed")
+    behind.execute("update images set missing_since = now()")
+    behind.execute("alter table images enable trigger too_many_changed")
+    requests = supabase.gateway.traffic().requests
+    assert await catalog.update_batch(run, 2, some(600)) == 600
+    # Four quarters; each half, and the whole, is joined. None is refused first.
+    assert supabase.gateway.traffic().requests - requests == 4 + 2 + 1
 
 
 @pytest.mark.usefixtures("slow_rows")
