@@ -35,6 +35,28 @@ def trust_named_by(variable: str) -> ssl.SSLContext | None:
     return context
 
 
+def trust_named() -> ssl.SSLContext | None:
+    """To trust whom OpenSSL's own variables name; None where they name nobody.
+
+    Raises what :func:`trust_named_by` raises.
+    """
+    if (context := trust_named_by("SSL_CERT_FILE")) is not None:
+        return context
+    return client_context() if "SSL_CERT_DIR" in os.environ else None
+
+
+def client_context(
+    *, file: str | Path | None = None, directory: str | None = None
+) -> ssl.SSLContext:
+    """For connections by TLS 1.2 or newer, to whom the authorities there have signed;
+    OpenSSL's own are trusted where neither is given."""
+    context = ssl.create_default_context(cafile=file, capath=directory)
+    # Debian's Python leaves that to OpenSSL, which refuses older ones only later, and says
+    # "legacy sigalg disallowed".
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
 def trusting(file: Path, origin: str) -> ssl.SSLContext:
     """To trust the authorities in ``file``, and no others.
 
@@ -42,7 +64,7 @@ def trusting(file: Path, origin: str) -> ssl.SSLContext:
     how people call it.
     """
     try:
-        return ssl.create_default_context(cafile=file)
+        return client_context(file=file)
     except OSError as error:  # ssl.SSLError is one
         is_content = isinstance(error, ssl.SSLError)
         reason = "there are none in it" if is_content else error.strerror or "no such file"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import httpx
 from tenacity import (
     AsyncRetrying,
@@ -31,7 +33,7 @@ from s3sync_tui.catalog.rest_faults import (
 )
 from s3sync_tui.catalog.supabase_keys import KeyKind, Project
 from s3sync_tui.errors import CatalogError
-from s3sync_tui.tls import trust_named_by
+from s3sync_tui.tls import client_context, trust_named
 
 if TYPE_CHECKING:
     from postgrest import APIResponse
@@ -80,13 +82,14 @@ class RestCalls:
 
     async def open(self, kind: KeyKind) -> None:
         """Get ready; makes no request."""
-        if self._project.url.startswith("https://"):
-            await asyncio.to_thread(trust_named_by, "SSL_CERT_FILE")
+        is_encrypted = self._project.url.startswith("https://")
+        verify = await asyncio.to_thread(_trust) if is_encrypted else True
         # Half a second, most of it for what we do not use: not while the screen waits.
         client_class, options = await asyncio.to_thread(_supabase)
         connections = BULK_CALLS + _SPARE_CONNECTIONS
         self._http = httpx.AsyncClient(
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
+            verify=verify,
             timeout=_TIMEOUT,
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             # A hook, for supabase-py drops the status of errors that a gateway words.
@@ -207,6 +210,10 @@ async def _raise_fault(answer: httpx.Response) -> None:
     fault = read_fault(answer)
     if fault is not None:
         raise fault
+
+
+def _trust() -> ssl.SSLContext:
+    return trust_named() or client_context(file=certifi.where())
 
 
 def _pause(state: RetryCallState) -> float:

@@ -49,7 +49,7 @@ from s3sync_tui.source.listing import ErrorInside, InvalidAnswer
 from s3sync_tui.source.page import parse_listing
 from s3sync_tui.source.signing import VALID_SECONDS, Signer
 from s3sync_tui.source.throttle import Throttle
-from s3sync_tui.tls import trust_named_by, trusting
+from s3sync_tui.tls import client_context, trust_named, trust_named_by, trusting
 
 REQUEST_SECONDS = 300.0
 """How long one answer may take to its end, however often a few bytes of it come."""
@@ -320,20 +320,15 @@ class Endpoint:
 
 
 def _trust(ca_bundle: Path | None, endpoint: str | None) -> ssl.SSLContext | bool:
-    """Whom to trust; True is for OpenSSL's own authorities, which aiohttp has loaded already.
-    To load others takes 30 ms, so not where nothing is encrypted."""
+    """Whom to trust; True where nothing is encrypted: to load authorities takes 30 ms."""
     if ca_bundle is not None:
         return trusting(ca_bundle, f"ca_bundle (AWS_CA_BUNDLE) {ca_bundle}")
     if (endpoint or "").startswith("http://"):
         return True
-    if (context := trust_named_by("SSL_CERT_FILE")) is not None:
+    if (context := trust_named()) is not None:
         return context
-    if "SSL_CERT_DIR" in os.environ:
-        return True  # the variable is OpenSSL's, too
     bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")  # botocore heeds it
     if bundle and Path(bundle).is_dir():
-        return ssl.create_default_context(capath=bundle)  # requests takes one, too
+        return client_context(directory=bundle)  # requests takes one, too
     # By certifi a list of authorities is on every machine.
-    return trust_named_by("REQUESTS_CA_BUNDLE") or ssl.create_default_context(
-        cafile=certifi.where()
-    )
+    return trust_named_by("REQUESTS_CA_BUNDLE") or client_context(file=certifi.where())

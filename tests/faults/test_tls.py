@@ -162,12 +162,13 @@ async def test_an_authority_of_ones_own_is_trusted_where_it_is_named(
     assert asked
 
 
+@pytest.mark.parametrize("way", [by_bucket, by_rest])
 @pytest.mark.parametrize("variable", ["SSL_CERT_DIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", ""])
 async def test_directories_of_authorities_are_trusted_as_others_trust_them(
-    variable: str, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    way: Way, variable: str, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The machine's own, too, beside a file that ``SSL_CERT_FILE`` names; where both name a
-    place, both; and what ``requests`` reads may be a directory."""
+    place, both; and what botocore reads for ``requests``, for S3 alone, may be a directory."""
     asked: list[str] = []
 
     def note(line: str, _number: int) -> Pieces:
@@ -181,9 +182,9 @@ async def test_directories_of_authorities_are_trusted_as_others_trust_them(
         monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: usual)
     elif variable:
         monkeypatch.setenv(variable, str(authority.hashed()))
-    with raw_server(note, authority.context()) as address, suppress(BucketUnreachable):
-        await by_bucket(address)
-    assert bool(asked) == bool(variable)
+    with raw_server(note, authority.context()) as address, suppress(S3SyncError):
+        await way(address, None)
+    assert bool(asked) == bool(variable if way is by_bucket else variable.startswith("SSL"))
 
 
 async def test_who_has_no_address_that_answers_is_not_blamed_for_its_tls(
