@@ -8,6 +8,7 @@ they are forked to the end of the last of them, however it comes.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import logging
@@ -45,6 +46,8 @@ _LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 _SHORT_DIRECTORY = Path("/tmp")  # noqa: S108  # what is made there is checked to be ours alone
 _LOG_TAIL_LINES = 8
 _INIT_PREFIX = "pgdata.init-"
+_REMOVALS = 50
+_REMOVAL_PAUSE_SECONDS = 0.1
 _INITDB_OPTIONS = [
     "--username=postgres",
     "--encoding=UTF8",
@@ -168,7 +171,7 @@ class Cluster:
         """Create the cluster if there is none; returns where its programs are."""
         binaries = find_binaries()
         for leftover in self._directory.glob(f"{_INIT_PREFIX}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+            _remove(leftover)
         version_file = self._data / "PG_VERSION"
         if not version_file.exists():
             if self._data.exists() and any(self._data.iterdir()):
@@ -255,6 +258,23 @@ class Cluster:
 def open_lock(path: Path) -> int:
     """A file to lock, which no program that we start inherits."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _remove(unfinished: Path) -> None:
+    # Where initdb was killed, its child ends when it notices, and writes until then.
+    for _ in range(_REMOVALS):
+        try:
+            shutil.rmtree(unfinished)
+        except FileNotFoundError:
+            if not unfinished.exists():
+                return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                break
+        else:
+            return
+        time.sleep(_REMOVAL_PAUSE_SECONDS)
+    log.warning("%s is left over, and cannot be removed.", unfinished)
 
 
 def _uid(account: Account | None) -> int:
