@@ -10,20 +10,26 @@ import re
 from s3sync_tui.source.echoes import SAID
 from s3sync_tui.source.listing import LONGEST_ETAG, MODIFIED_FORM, Listing, decoded
 
+# Sets that name what they hold take a fifth less time than those that name what they do not, and
+# than "\w". Without "<", "&" and ">": where one of them stands, XML has something to say ("]]>"
+# is an error).
+_TEXT = r"[!-%'-;=?-~]"
+_ETAG = r"[!#-%'-;=?-~]"
+_WORD = r"[A-Za-z0-9_-]"
 # Elements as S3 orders them (API reference, "ListObjectsV2", response syntax; owner and restore
 # status are sent only to who asks). MinIO and R2 write the same, R2 with plain quotes, MinIO
-# with numbered ones. Possessive: where it does not match it gives up at once. Texts without
-# "<", "&" and ">": where one of them stands, XML has something to say ("]]>" is an error). Nor is
-# there the sign that stands for the objects: it would be a text with objects in it.
+# with numbered ones. Possessive: where it does not match it gives up at once.
 _OBJECT = re.compile(
-    rf"<Contents><Key>([^<>&\0- ]++)</Key><LastModified>({MODIFIED_FORM})</LastModified>"
-    rf"<ETag>(?:&quot;|&#34;|\")([^<>&\"\0- ]{{0,{LONGEST_ETAG}}}+)(?:&quot;|&#34;|\")</ETag>"
-    r"(?:<ChecksumAlgorithm>[\w-]*+</ChecksumAlgorithm>)*+"
-    r"(?:<ChecksumType>[\w-]*+</ChecksumType>)?+"
+    rf"<Contents><Key>({_TEXT}++)</Key><LastModified>({MODIFIED_FORM})</LastModified>"
+    rf"<ETag>(?:&quot;|&#34;|\")({_ETAG}{{0,{LONGEST_ETAG}}}+)(?:&quot;|&#34;|\")</ETag>"
+    rf"(?:<ChecksumAlgorithm>{_WORD}*+</ChecksumAlgorithm>)*+"
+    rf"(?:<ChecksumType>{_WORD}*+</ChecksumType>)?+"
     r"<Size>([0-9]{1,18}+)</Size>"
-    r"(?:<StorageClass>[\w-]*+</StorageClass>)?+</Contents>"
+    rf"(?:<StorageClass>{_WORD}*+</StorageClass>)?+</Contents>"
 )
-_OBJECTS = "…"  # in their place; an answer that is read here has nothing but ASCII
+# In their place; an answer that is read here has nothing but ASCII. No text of the envelope may
+# hold it: it would be a text with objects in it.
+_OBJECTS = "…"
 # Ten names, none of them twice. Not possessive as a whole: until 3.11.4, Python's groups beyond
 # such a one match nothing (python/cpython#100061, #106052).
 _FIELDS = (
@@ -33,7 +39,7 @@ _FIELDS = (
 _ENVELOPE = re.compile(
     r'(?:<\?xml version="1\.0" encoding="UTF-8"\?>[ \t\r\n]*+)?+'
     rf"<ListBucketResult(?: xmlns=\"http://[\w.-]++/[\w/.-]*+\")?+>{_FIELDS}(?:{_OBJECTS}{_FIELDS})?+"
-    r"((?:<CommonPrefixes><Prefix>[^<>&…\0- ]++</Prefix></CommonPrefixes>)*+)"
+    rf"((?:<CommonPrefixes><Prefix>{_TEXT}++</Prefix></CommonPrefixes>)*+)"
     rf"{_FIELDS}</ListBucketResult>[ \t\r\n]*+"
 )
 _FOLDER = re.compile(r"<Prefix>([^<]++)<")
