@@ -6,6 +6,8 @@ import os
 import ssl
 from pathlib import Path
 
+import certifi
+
 from s3sync_tui.errors import SettingsError
 
 _TOO_OLD = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"}
@@ -43,6 +45,11 @@ def trust_named() -> ssl.SSLContext | None:
     if (context := trust_named_by("SSL_CERT_FILE")) is not None:
         return context
     return client_context() if "SSL_CERT_DIR" in os.environ else None
+
+
+def usual_trust() -> ssl.SSLContext:
+    """To trust whom certifi names: it is on every machine."""
+    return client_context(file=certifi.where())
 
 
 def client_context(

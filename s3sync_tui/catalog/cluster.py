@@ -221,7 +221,7 @@ class Cluster:
                 initdb.wait()
                 raise
         if code != 0:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            _remove(unfinished)
             raise self._failure("could not create its data directory", begin)
         unfinished.rename(self._data)
         _sync_directory(self._directory)
@@ -265,13 +265,10 @@ def _remove(unfinished: Path) -> None:
     for _ in range(_REMOVALS):
         try:
             shutil.rmtree(unfinished)
-        except FileNotFoundError:
-            if not unfinished.exists():
-                return
         except OSError as error:
-            if error.errno != errno.ENOTEMPTY:
+            if error.errno not in {errno.ENOENT, errno.ENOTEMPTY}:
                 break
-        else:
+        if not unfinished.exists():
             return
         time.sleep(_REMOVAL_PAUSE_SECONDS)
     log.warning("%s is left over, and cannot be removed.", unfinished)

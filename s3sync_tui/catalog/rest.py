@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-import certifi
 import httpx
 from tenacity import (
     AsyncRetrying,
@@ -33,7 +32,7 @@ from s3sync_tui.catalog.rest_faults import (
 )
 from s3sync_tui.catalog.supabase_keys import KeyKind, Project
 from s3sync_tui.errors import CatalogError
-from s3sync_tui.tls import client_context, trust_named
+from s3sync_tui.tls import trust_named, usual_trust
 
 if TYPE_CHECKING:
     from postgrest import APIResponse
@@ -213,7 +212,7 @@ async def _raise_fault(answer: httpx.Response) -> None:
 
 
 def _trust() -> ssl.SSLContext:
-    return trust_named() or client_context(file=certifi.where())
+    return trust_named() or usual_trust()
 
 
 def _pause(state: RetryCallState) -> float:

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-import certifi
 from multidict import CIMultiDictProxy
 from tenacity import (
     AsyncRetrying,
@@ -49,7 +48,7 @@ from s3sync_tui.source.listing import ErrorInside, InvalidAnswer
 from s3sync_tui.source.page import parse_listing
 from s3sync_tui.source.signing import VALID_SECONDS, Signer
 from s3sync_tui.source.throttle import Throttle
-from s3sync_tui.tls import client_context, trust_named, trust_named_by, trusting
+from s3sync_tui.tls import client_context, trust_named, trust_named_by, trusting, usual_trust
 
 REQUEST_SECONDS = 300.0
 """How long one answer may take to its end, however often a few bytes of it come."""
@@ -330,5 +329,4 @@ def _trust(ca_bundle: Path | None, endpoint: str | None) -> ssl.SSLContext | boo
     bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")  # botocore heeds it
     if bundle and Path(bundle).is_dir():
         return client_context(directory=bundle)  # requests takes one, too
-    # By certifi a list of authorities is on every machine.
-    return trust_named_by("REQUESTS_CA_BUNDLE") or client_context(file=certifi.where())
+    return trust_named_by("REQUESTS_CA_BUNDLE") or usual_trust()
